@@ -1,0 +1,56 @@
+#pragma once
+// What a platform driver gives the remoteproc core, and what it may ask of it: Linux's struct rproc_ops and the
+// functions that drivers call. Facts: reference/remoteproc-core.md §1 (MAIN).
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host_sw/os/driver.h"
+
+namespace rpsim::remoteproc {
+
+class rproc;
+
+enum class rproc_state : std::uint8_t { offline, suspended, running, crashed, attached, detached };
+const char* to_string(rproc_state s);  // the sysfs string
+
+enum class crash_type : std::uint8_t { mmufault = 0, watchdog = 1, fatal_error = 2 };
+
+/// A firmware image as request_firmware() returned it.
+using firmware = std::shared_ptr<const std::string>;
+
+/// The live resource table of an already running processor.
+struct live_table {
+  std::uint64_t pa = 0;  // host physical; 0: no table (allowed)
+  std::size_t size = 0;
+  int error = 0;  // -errno instead of a table
+};
+
+struct carveout;
+
+/// An empty function is a missing op; what Linux does without it is in reference/remoteproc-core.md §1.1.
+struct rproc_ops {
+  std::function<int(rproc&)> prepare, unprepare, start, stop, attach, detach;
+  std::function<void(rproc&, int vqid)> kick;
+  /// Device address to host physical address; 0 = not mine (the core then tries the carveouts).
+  std::function<std::uint64_t(rproc&, std::uint64_t da, std::size_t len)> da_to_pa;
+  std::function<int(rproc&, const firmware&)> sanity_check, parse_fw, load;
+  std::function<std::uint64_t(rproc&, const firmware&)> get_boot_addr;
+  std::function<live_table(rproc&)> get_loaded_rsc_table;
+  /// Vendor entries (types 128..512): 0 handled, 1 ignored, negative errno. `offset` is into the table.
+  std::function<int(rproc&, std::uint32_t type, std::span<const std::byte> payload, std::size_t offset)> handle_rsc;
+  std::function<void(rproc&)> coredump;
+  std::function<unsigned long(rproc&)> panic;
+};
+
+/// Behaviour of the core that a scenario selects.
+struct core_options {
+  /// The core's history: "main" (linux-source-6.12), "cleanup" (threads/001's proposal: resources are released in boot
+  /// recovery's error paths and on a repeated crash). More histories join here.
+  std::string history = "main";
+};
+
+}  // namespace rpsim::remoteproc

@@ -1,0 +1,1 @@
+#include "models/common/device_tree.h"

@@ -1,0 +1,119 @@
+#pragma once
+// Named parameters. Every latency, frequency and count that a model or a host driver uses is declared here with a
+// default, a unit and where the number comes from; `rpsim params PLATFORM` lists them, a scenario or a study sets
+// them, as a constant or as a distribution.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <systemc>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "models/common/random.h"
+
+namespace rpsim {
+
+/// Where a default comes from. `code`: read in a named source file; `derived`: computed from confirmed facts.
+enum class provenance : std::uint8_t { published, measured, code, derived, assumed };
+std::string_view to_string(provenance p);
+
+/// A value or a distribution, in the parameter's base unit (picoseconds, hertz, or a plain number).
+/// Written `80us`, `uniform(50us, 150us)`, `normal(100us, 20us, 10us, 1ms)` (mean, standard deviation, then the
+/// bounds at which a sample is drawn again), `lognormal(100us, 0.5)` (median, sigma), `empirical(file.csv)`.
+class distribution {
+ public:
+  static distribution constant(double value);
+  /// @return the parse error's text, naming what would be right.
+  static tl::expected<distribution, std::string> parse(std::string_view text, std::string_view unit);
+
+  double sample(random_stream& rng) const;
+  bool is_constant() const { return shape_ == shape::constant; }
+  double lower() const;  // smallest value that sample() returns (0 for lognormal)
+  double upper() const;  // largest (+infinity for lognormal)
+  std::string text(std::string_view unit) const;
+
+ private:
+  enum class shape : std::uint8_t { constant, uniform, normal, lognormal, empirical };
+  shape shape_ = shape::constant;
+  double a_ = 0, b_ = 0, min_ = 0, max_ = 0;
+  std::vector<double> values_;
+};
+
+/// One declared parameter. Keep a reference; ask at each use.
+class param {
+ public:
+  std::string_view name() const { return name_; }
+  std::string_view unit() const { return unit_; }  // "s", "Hz", "" (a count) or "bool"
+  provenance origin() const { return origin_; }
+  std::string_view source() const { return source_; }            // "reference/k3.md §7", "assumed" …
+  std::string_view description() const { return description_; }
+  const distribution& value() const { return value_; }
+  const distribution& default_value() const { return default_; }
+
+  sc_core::sc_time time() { return sc_core::sc_time::from_value(static_cast<std::uint64_t>(draw() + 0.5)); }
+  double real() { return draw(); }
+  std::uint64_t count() { return static_cast<std::uint64_t>(draw() + 0.5); }
+  bool flag() { return draw() != 0; }
+
+ private:
+  friend class param_registry;
+  double draw() { return value_.is_constant() ? constant_ : value_.sample(*rng_); }
+
+  std::string name_, unit_, source_, description_;
+  provenance origin_ = provenance::assumed;
+  distribution value_, default_;
+  double constant_ = 0;
+  double minimum_ = 0;
+  random_stream* rng_ = nullptr;
+};
+
+class param_registry {
+ public:
+  explicit param_registry(random_registry& rng) : rng_(rng) {}
+
+  struct info {
+    std::string name;         // "dm.pm_latency": <instance>.<what>
+    provenance origin;
+    std::string source;       // a document and section, a file, or "assumed" with the reason
+    std::string description;  // one line, for people
+  };
+  /// Declaring a name again returns the parameter that stands (models of one kind share theirs).
+  param& time(info i, sc_core::sc_time default_value);
+  param& frequency_hz(info i, double default_value);
+  param& number(info i, double default_value);
+  param& flag(info i, bool default_value);
+  /// One of the names; count() gives its index, a distribution is over indices. unit() is "a|b|c".
+  param& choice(info i, std::vector<std::string> names, unsigned default_index);
+
+  /// Sets a parameter from its text. Before it is declared the value is kept and takes effect on declaration.
+  /// @return an error text for a bad value or, once sealed, for an unknown name (with the nearest right one).
+  tl::expected<void, std::string> set(std::string_view name, std::string_view value);
+
+  /// Ends declaration. @return the names that were set but that nobody declared, each with its nearest right name.
+  std::vector<std::string> seal();
+
+  param* find(std::string_view name);
+  /// By name.
+  std::vector<param*> all();
+
+ private:
+  param& declare(info i, std::string unit, distribution value);
+
+  random_registry& rng_;
+  std::map<std::string, std::unique_ptr<param>, std::less<>> params_;
+  std::map<std::string, std::string, std::less<>> pending_;
+  bool sealed_ = false;
+};
+
+/// Reads "80us", "1.5 ms", "400MHz", "12" in the unit ("s", "Hz", ""): picoseconds, hertz or the number.
+tl::expected<double, std::string> parse_quantity(std::string_view text, std::string_view unit);
+/// "80us", "1.5ms", "400MHz": the shortest exact form.
+std::string format_quantity(double value, std::string_view unit);
+/// The candidate with the smallest edit distance to the word, "" if none is near.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace rpsim
