@@ -1,1 +1,28 @@
 #include "models/common/model.h"
+
+namespace rpsim {
+
+const char* to_string(module_state s) {
+  switch (s) {
+    case module_state::off: return "off";
+    case module_state::sw_rst_disable: return "SwRstDisable";
+    case module_state::sync_reset: return "SyncReset";
+    case module_state::disable: return "Disable";
+    case module_state::enable: return "Enable";
+    case module_state::trans: return "Trans";
+  }
+  return "?";
+}
+
+void bus_error(sim_context& context, std::string_view source, tlm::tlm_generic_payload& payload,
+               tlm::tlm_response_status status, std::string_view reason) {
+  payload.set_response_status(status);
+  context.trace.emit(source, "bus.error",
+                     {{"initiator", initiator_name(payload)},
+                      field::hex("address", payload.get_address()),
+                      {"kind", payload.is_write() ? "write" : "read"},
+                      {"size", payload.get_data_length()},
+                      {"reason", reason}});
+}
+
+}  // namespace rpsim

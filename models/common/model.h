@@ -36,15 +36,15 @@ class model : public sc_core::sc_module {
   const dt::node& node() const { return node_; }
 
   /// The socket behind `reg` entry `index`, or nullptr if that entry is not a bus window of this model.
-  virtual tlm::tlm_target_socket<32>* target(unsigned index) { return index < 0xFFFF ? nullptr : nullptr; }
+  virtual tlm::tlm_target_socket<32>* target([[maybe_unused]] unsigned index) { return nullptr; }
   /// Bus masters only.
   virtual tlm::tlm_initiator_socket<32>* initiator() { return nullptr; }
 
   /// Level output / input `index` of the kind `what`: "irq" (an interrupt output or a controller's input),
   /// "wfi", "reset-request", "local-reset" … nullptr if the model has none. Ports may be created on demand, during
   /// elaboration only. The platform ties off inputs that nothing drives.
-  virtual line_out* output(std::string_view what, unsigned index) { return what.empty() && index ? nullptr : nullptr; }
-  virtual line_in* input(std::string_view what, unsigned index) { return what.empty() && index ? nullptr : nullptr; }
+  virtual line_out* output([[maybe_unused]] std::string_view what, [[maybe_unused]] unsigned index) { return nullptr; }
+  virtual line_in* input([[maybe_unused]] std::string_view what, [[maybe_unused]] unsigned index) { return nullptr; }
   /// The module that feeds this block; nullptr for a block that is always on.
   virtual sc_core::sc_in<module_state>* power() { return nullptr; }
 

@@ -59,6 +59,9 @@ class register_bank final : public target_port::handler {
     reg* owner = nullptr;
     unsigned index = 0;
   };
+  void place(reg& r, unsigned index);
+  const slot& at(std::uint32_t offset, unsigned index) const;
+
   sim_context& context_;
   std::string label_;
   std::uint32_t size_;
