@@ -21,7 +21,11 @@ class platform {
  public:
   /// Builds and wires; before elaboration ends. @throws dt::error with the place of what cannot be built.
   platform(sim_context& context, std::unique_ptr<dt::tree> tree);
+  /// With models of one's own.
+  platform(sim_context& context, std::unique_ptr<dt::tree> tree, const model_factory& factory);
   ~platform();
+  platform(const platform&) = delete;
+  platform& operator=(const platform&) = delete;
 
   const dt::tree& tree() const;
   host_core& host();

@@ -1,0 +1,32 @@
+#include "models/core/gic.h"
+#include "models/core/native_core.h"
+#include "models/core/native_host_core.h"
+#include "models/interconnect/rat.h"
+#include "models/mailbox/ti_mailbox.h"
+#include "models/memory/memory.h"
+#include "models/rti/rti.h"
+#include "models/scenario_control/scenario_control.h"
+#include "models/ti_sci/device_manager.h"
+#include "models/ti_sci/secure_proxy.h"
+#include "models/timer/dm_timer.h"
+#include "platforms/platform.h"
+
+namespace rpsim {
+
+void register_models(model_factory& factory) {
+  factory.add<native_host_core>("rpsim,host-core");
+  factory.add<native_core>("rpsim,native-core");
+  factory.add<gic>("arm,gic-v3");
+  factory.add<rat>("rpsim,rat");
+  factory.add<ddr>("rpsim,ddr");
+  factory.add<sram>("rpsim,sram");
+  factory.add<ti_mailbox>("ti,am64-mailbox");
+  factory.add<ti_mailbox>("ti,am654-mailbox");
+  factory.add<secure_proxy>("ti,am654-secure-proxy");
+  factory.add<device_manager>("rpsim,ti-sci-device-manager");
+  factory.add<dm_timer>("ti,am654-timer");
+  factory.add<rti>("ti,j7-rti-wdt");
+  factory.add<scenario_control>("rpsim,scenario-control");
+}
+
+}  // namespace rpsim

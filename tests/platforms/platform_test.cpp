@@ -1,0 +1,121 @@
+#include "platforms/platform.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "docs/examples/doorbell.h"
+
+namespace rpsim {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr const char* HEAD = R"(/dts-v1/;
+/ {
+	#address-cells = <2>; #size-cells = <2>;
+	host: host-core { compatible = "rpsim,host-core"; clock-frequency = <1000000000>; rpsim,cpus = <1>; rpsim,interrupt-controller = <&gic>; };
+	gic: gic@1800000 { compatible = "arm,gic-v3"; #interrupt-cells = <3>; interrupt-controller; reg = <0 0x1800000 0 0x10000>; };
+	ddr: memory@80000000 { compatible = "rpsim,ddr"; reg = <0 0x80000000 0 0x10000000>; };
+)";
+
+std::string refusal(const std::string& rest) {
+  sim_context context;
+  try {
+    platform p(context, dt::tree::compile_text(HEAD + rest + "};\n", "p.dts"));
+    return "accepted";
+  } catch (const dt::error& e) {
+    return e.what();
+  }
+}
+
+TEST(platform, am62x_is_built_with_every_part_wired) {
+  sim_context context;
+  platform p(context, dt::tree::compile(PLATFORMS "/k3-am62x.dts"));
+  for (const char* label : {"host", "m4f", "gic", "mailbox0", "secure_proxy", "dm", "mcu_rti0", "mcu_timer0", "m4f_iram",
+                            "m4f_dram", "memory", "m4f_rat", "m4f_control"}) {
+    EXPECT_NE(p.find(label), nullptr) << label;
+  }
+  EXPECT_EQ(p.cores().size(), 1u);
+  EXPECT_EQ(p.find_core("host"), nullptr);
+  sc_core::sc_start(sc_core::SC_ZERO_TIME);
+  const std::uint32_t written = 0x12345678;
+  std::uint32_t read = 0;
+  EXPECT_TRUE(p.debug_write(0x9CC00000, &written, 4));
+  EXPECT_TRUE(p.debug_read(0x9CC00000, &read, 4));
+  EXPECT_EQ(read, written);
+  EXPECT_FALSE(p.debug_read(0x10, &read, 4));
+  EXPECT_EQ(p.memory_at(0x9CC00000), p.memory_at(0x80000000));
+  EXPECT_EQ(p.memory_at(0x29000000), nullptr);
+}
+
+TEST(platform, an_unknown_compatible_is_refused_with_its_place_and_the_nearest) {
+  EXPECT_THAT(refusal("\tx: x@1000 { compatible = \"rpsim,srm\"; reg = <0 0x1000 0 0x1000>; };\n"),
+              AllOf(StartsWith("p.dts:7:17: /x@1000: compatible"), HasSubstr("did you mean \"rpsim,sram\"?")));
+}
+
+TEST(platform, an_overlap_is_refused_with_both_names) {
+  EXPECT_THAT(refusal("\tx: x@80001000 { compatible = \"rpsim,sram\"; reg = <0 0x80001000 0 0x1000>; };\n"),
+              AllOf(StartsWith("p.dts:7:"), HasSubstr("x"), HasSubstr("ddr")));
+}
+
+TEST(platform, a_line_to_nowhere_is_refused) {
+  const std::string mailbox = "\tm: mailbox@29000000 { compatible = \"ti,am64-mailbox\"; reg = <0 0x29000000 0 0x200>; "
+                              "ti,mbox-num-users = <4>; ti,mbox-num-fifos = <16>; ";
+  EXPECT_THAT(refusal(mailbox + "rpsim,outputs = <9>; rpsim,outputs-extended = <&gic 0 76 4>; };\n"),
+              HasSubstr("9 is not an output of m"));
+  EXPECT_THAT(refusal(mailbox + "rpsim,outputs = <0 1>; rpsim,outputs-extended = <&gic 0 76 4>; };\n"),
+              HasSubstr("names 2 outputs"));
+  EXPECT_THAT(refusal(mailbox + "rpsim,outputs = <0 1>; rpsim,outputs-extended = <&gic 0 76 4>, <&gic 0 76 4>; };\n"),
+              HasSubstr("driven twice"));
+}
+
+TEST(platform, a_tree_without_a_host_is_refused) {
+  sim_context context;
+  EXPECT_THAT([&] { platform p(context, dt::tree::compile_text("/dts-v1/;\n/ { };\n", "p.dts")); },
+              testing::ThrowsMessage<dt::error>(HasSubstr("has no host core")));
+}
+
+TEST(platform, two_instances_of_one_name_are_refused) {
+  EXPECT_THAT(refusal("\tram@1000 { compatible = \"rpsim,sram\"; reg = <0 0x1000 0 0x1000>; };\n"
+                      "\tram@2000 { compatible = \"rpsim,sram\"; reg = <0 0x2000 0 0x1000>; };\n"),
+              AllOf(StartsWith("p.dts:8:"), HasSubstr("a second instance called ram")));
+}
+
+TEST(example, the_readme_model_works_from_a_device_tree_node) {
+  sim_context context;
+  model_factory factory;
+  register_models(factory);
+  factory.add<doorbell>("rpsim,doorbell");
+  platform p(context,
+             dt::tree::compile_text(std::string(HEAD) +
+                                        "\tbell: doorbell@1000 { compatible = \"rpsim,doorbell\"; reg = <0 0x1000 0 0x10>;\n"
+                                        "\t\trpsim,outputs = <0>; rpsim,outputs-extended = <&gic 0 5 4>; };\n};\n",
+                                    "p.dts"),
+             factory);
+  sc_core::sc_spawn([&] {
+    const std::uint32_t one = 1;
+    EXPECT_EQ(p.host().bus().write(0x1000, std::as_bytes(std::span(&one, 1))), bus_status::ok);
+  });
+  struct recorder : trace_sink {
+    unsigned rung = 0;
+    void on_event(const event& e) override { rung += e.name == "doorbell.rung"; }
+  } recorder;
+  context.trace.add(recorder);
+  sc_core::sc_start(sc_core::sc_time(10, sc_core::SC_US));
+  EXPECT_EQ(recorder.rung, 1u);
+}
+
+TEST(example, the_readme_shows_the_model_as_it_is) {
+  const auto content = [](const char* path) {
+    std::ostringstream text;
+    text << std::ifstream(path).rdbuf();
+    return text.str();
+  };
+  EXPECT_THAT(content(PLATFORMS "/../README.md"), HasSubstr(content(PLATFORMS "/../docs/examples/doorbell.h")));
+}
+
+}  // namespace
+}  // namespace rpsim
