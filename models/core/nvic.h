@@ -1,0 +1,99 @@
+#pragma once
+// What an Armv7-M core has on its private peripheral bus, as far as firmware relies on it: NVIC, SysTick, the system
+// control block and the DWT cycle counter of a Cortex-M4 (Arm DDI 0403E, chapters B1.5, B3 and C1.8). 64 external level
+// inputs and three priority bits, as on TI's MCU M4F (reference/k3.md §6.2). It decides; the core asks what to take,
+// and says when it enters and leaves a handler, so native and instruction-executing cores share it.
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "models/common/register_bank.h"
+#include "models/core/lines.h"
+
+namespace rpsim {
+
+class nvic final : public sc_core::sc_module {
+ public:
+  static constexpr unsigned INPUTS = 64;
+  static constexpr unsigned EXCEPTIONS = 16 + INPUTS;
+  enum exception : unsigned { NMI = 2, HARD_FAULT = 3, SVCALL = 11, PENDSV = 14, SYSTICK = 15, EXTERNAL = 16 };
+  static constexpr std::uint32_t DWT_BASE = 0xE0001000, SCS_BASE = 0xE000E000, BLOCK_SIZE = 0x1000;
+
+  /// The core's exception mask registers.
+  struct masks {
+    bool primask = false, faultmask = false;
+    std::uint8_t basepri = 0;
+  };
+
+  /// `changed` is called when the answer of preempting() or wakes() may have become another; `reset_request` when
+  /// AIRCR.SYSRESETREQ is written. Both from inside a register access, a line's change or a SysTick.
+  nvic(sc_core::sc_module_name name, sim_context& context, const std::string& label, std::function<void()> changed,
+       std::function<void()> reset_request);
+
+  line_in* input(unsigned irq) { return lines_.at(irq); }
+  static bool owns(std::uint64_t address) { return address - SCS_BASE < BLOCK_SIZE || address - DWT_BASE < BLOCK_SIZE; }
+  /// Addresses are the core's own. Word accesses; bytes and halfwords too where Armv7-M allows them (priorities).
+  void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+
+  /// The core's reset: everything but the level of the inputs is forgotten. `cycle` is the period of the core's clock.
+  void reset(const sc_core::sc_time& cycle);
+  void set_pending(unsigned exception);
+
+  /// The exception to take now, above the current execution priority; 0 if none.
+  unsigned preempting(const masks& m) const;
+  /// What would be taken if PRIMASK were 0: what ends a WFI (Arm DDI 0403E B1.5.19); 0 if none.
+  unsigned waking(const masks& m) const { return preempting({false, m.faultmask, m.basepri}); }
+  /// Exception entry: active, and no longer pending.
+  void enter(unsigned exception);
+  /// Exception return: inactive; pending again if its input is still high.
+  void leave(unsigned exception);
+  /// Number of active exceptions: 0 in thread mode.
+  unsigned nesting() const { return static_cast<unsigned>(stack_.size()); }
+  /// 0 if none: what IPSR reads.
+  unsigned active() const { return stack_.empty() ? 0 : stack_.back(); }
+  std::uint32_t vector_table() const { return scs_.get(0xD08); }
+
+ private:
+  using words = std::array<std::uint32_t, INPUTS / 32>;
+
+  void end_of_elaboration() override { lines_.start(); }
+  void define_scs();
+  void define_dwt();
+  int priority(unsigned exception) const;
+  int group(int priority) const;
+  int execution_priority(const masks& m) const;
+  bool is_pending(unsigned exception) const { return pending_.at(exception); }
+  void level_changed(unsigned irq, bool level);
+  std::uint32_t pending_word(unsigned index) const;
+  std::uint32_t icsr() const;
+  void write_icsr(std::uint32_t value);
+  void write_systick_control(std::uint32_t value);
+  std::uint32_t systick_value() const;
+  void schedule_systick();
+  void systick();
+  std::uint32_t cycle_count() const;
+  std::uint64_t cycles_since(const sc_core::sc_time& t) const;
+
+  sim_context& context_;
+  std::function<void()> changed_, reset_request_;
+  register_bank scs_, dwt_;
+  line_inputs lines_;
+  words level_{}, enabled_{};
+  std::array<bool, EXCEPTIONS> pending_{}, active_{};
+  unsigned pending_count_ = 0;
+  std::vector<unsigned> stack_;  // active exceptions, innermost last
+  sc_core::sc_time cycle_{1, sc_core::SC_NS};
+
+  // SysTick: while it counts, its value is reload_ minus the cycles since epoch_; else held_.
+  bool systick_on_ = false, systick_interrupt_ = false, systick_counted_ = false;
+  std::uint32_t reload_ = 0, held_ = 0;
+  sc_core::sc_time epoch_;
+  sc_core::sc_event systick_event_;
+  sc_core::sc_time cyccnt_epoch_;
+  std::uint32_t cyccnt_base_ = 0;
+};
+
+}  // namespace rpsim
