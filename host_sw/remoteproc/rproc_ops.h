@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ struct rproc_ops {
   std::function<std::uint64_t(rproc&, std::uint64_t da, std::size_t len)> da_to_pa;
   std::function<int(rproc&, const firmware&)> sanity_check, parse_fw, load;
   std::function<std::uint64_t(rproc&, const firmware&)> get_boot_addr;
+  /// Host physical address of the table that `load` has put into remote memory; 0 = not there.
+  std::function<std::uint64_t(rproc&, const firmware&)> find_loaded_rsc_table;
   std::function<live_table(rproc&)> get_loaded_rsc_table;
   /// Vendor entries (types 128..512): 0 handled, 1 ignored, negative errno. `offset` is into the table.
   std::function<int(rproc&, std::uint32_t type, std::span<const std::byte> payload, std::size_t offset)> handle_rsc;
