@@ -22,6 +22,14 @@ namespace rpsim {
 enum class module_state : std::uint8_t { off, sw_rst_disable, sync_reset, disable, enable, trans };
 const char* to_string(module_state s);
 inline std::ostream& operator<<(std::ostream& os, module_state s) { return os << to_string(s); }
+/// sc_signal and sc_in want one. A waveform shows the state's number.
+inline void sc_trace(sc_core::sc_trace_file* file, const module_state& s, const std::string& name) {
+  sc_core::sc_trace(file, reinterpret_cast<const unsigned char&>(s), name);
+}
+/// The module's reset is asserted (or its power is off): registers return to their reset values.
+constexpr bool in_module_reset(module_state s) {
+  return s == module_state::off || s == module_state::sw_rst_disable || s == module_state::sync_reset;
+}
 
 using line_in = sc_core::sc_in<bool>;
 using line_out = sc_core::sc_out<bool>;
