@@ -5,6 +5,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,12 +25,16 @@ struct device {
   struct platform_driver* driver = nullptr;
 };
 
+/// Interrupt id of entry `index` of `interrupts`: SPI n is 32 + n, PPI n is 16 + n. The parent is the GIC.
+std::optional<unsigned> interrupt_of(const dt::node& node, unsigned index);
+
 struct platform_driver {
-  std::string name;                     // "k3-m4-rproc"
+  std::string name;  // "k3-m4-rproc"
   std::vector<std::string> compatible;
   /// 0 or -errno; -EPROBE_DEFER is retried after every successful probe of another device.
   std::function<int(device&)> probe;
-  std::function<void(device&)> remove;  // may be empty
+  std::function<void(device&)> remove;  // may be empty; driver_data is released after it
+  bool suppress_bind_attrs = false;     // no bind and unbind files
 };
 
 /// Suspend notifiers, as register_pm_notifier(): PM_SUSPEND_PREPARE may refuse with -errno.
@@ -38,6 +43,7 @@ enum class pm_event : std::uint8_t { suspend_prepare, post_suspend };
 /// The host machine's software: kernel, file system, device tree, drivers.
 class machine {
  public:
+  /// Declares the parameter host.suspend_time; makes /sys/power/state.
   machine(kernel& k, const dt::tree& tree);
   kernel& os() { return kernel_; }
   vfs& fs() { return vfs_; }
@@ -91,8 +97,17 @@ class machine {
     std::function<int()> suspend;
     std::function<void()> resume;
   };
+  bool matches(const platform_driver& d, const device& dev) const;
+  int really_probe(platform_driver& d, device& dev);
+  void create_devices();
+  void release(device& dev);
+  std::string device_path(const device& dev) const { return "/sys/devices/platform/" + dev.name; }
+  void wake_devices(const std::vector<sleeper>& asleep);
+
   kernel& kernel_;
   const dt::tree& tree_;
+  param& suspend_time_;
+  mutex device_lock_;
   vfs vfs_;
   std::list<platform_driver> drivers_;
   std::list<device> devices_;

@@ -40,6 +40,35 @@ class oops_exception {};
 /// The host was reset or powered off: unwinds every host thread.
 class killed_exception {};
 
+/// Spinning lock that disables interrupts on its CPU (spin_lock_irqsave). Bus accesses may be made under it; sleeping
+/// under it is a defect of the caller and fails loudly.
+class spinlock {
+ public:
+  explicit spinlock(kernel& k) : kernel_(k) {}
+  void lock();
+  void unlock();
+
+ private:
+  kernel& kernel_;
+  bool held_ = false;
+  sc_core::sc_event released_;
+};
+
+/// Scope guard of a spinlock; like mutex_guard it keeps the lock held through an oops.
+class spinlock_guard {
+ public:
+  explicit spinlock_guard(spinlock& l) : lock_(l), exceptions_(std::uncaught_exceptions()) { l.lock(); }
+  ~spinlock_guard() {
+    if (std::uncaught_exceptions() == exceptions_) lock_.unlock();
+  }
+  spinlock_guard(const spinlock_guard&) = delete;
+  spinlock_guard& operator=(const spinlock_guard&) = delete;
+
+ private:
+  spinlock& lock_;
+  int exceptions_;
+};
+
 /// Sleeping lock. FIFO.
 class mutex {
  public:
@@ -90,7 +119,7 @@ class wait_queue {
 class completion {
  public:
   explicit completion(kernel& k) : queue_(k) {}
-  void complete();      // callable from interrupt context
+  void complete();  // callable from interrupt context
   void complete_all();
   void reinit() { done_ = 0; }
   void wait();
@@ -119,6 +148,9 @@ class kernel {
  public:
   struct options {
     unsigned hz = 250;  // CONFIG_HZ; parameter host.hz overrides
+    /// The distributor of the GIC that masks and unmasks lines (node "arm,gic-v3"); 0: the core has none, and a masked
+    /// line is one that nobody requested (unit tests).
+    std::uint64_t gicd_base = 0;
   };
   /// `name` is the trace source ("host"). Declares the host.* parameters.
   kernel(std::string name, host_core& core, sim_context& context, options o);
@@ -133,10 +165,18 @@ class kernel {
   // ---- threads
   /// A kernel thread or a user process; runs from the next delta. The handle stays valid for the kernel's life.
   thread& spawn(std::string name, std::function<void()> body);
-  thread& current();             // the calling thread; fails loudly outside one
+  thread& current();  // the calling thread; fails loudly outside one
   bool in_thread() const;
-  void join(thread& t);          // sleeps until it has ended
+  void join(thread& t);  // sleeps until it has ended
   bool ended(const thread& t) const;
+  const std::string& name_of(const thread& t) const;
+  /// A fatal signal: interruptible sleeps of the thread end with -EINTR, now and from now on.
+  void send_signal(thread& t);
+  bool signal_pending() const;  // of the calling thread
+  /// What entering and leaving the kernel costs a user process; the shell calls it once per system call.
+  void syscall();
+  /// A race search: whom to wake first, and which ready thread gets a CPU, is drawn from the generator "schedule".
+  void permute_wakeups(bool on);
 
   // ---- time
   std::uint64_t jiffies() const;
@@ -192,11 +232,16 @@ class kernel {
   [[noreturn]] void oops(std::string_view hazard, std::string text);
   const std::deque<std::string>& dmesg() const;
 
-  /// The machine is reset or loses power: every thread unwinds (killed_exception), every irq is disabled.
+  /// The machine is reset or loses power: every thread unwinds (killed_exception), every irq is disabled. Takes effect
+  /// a delta later. The kernel object must outlive that delta.
   void power_off();
+  bool powered_off() const;
+  /// System sleep: no thread and no interrupt handler runs for that long. From a host thread.
+  void sleep_machine(const sc_core::sc_time& t);
 
  private:
   friend class mutex;
+  friend class spinlock;
   friend class wait_queue;
   friend class thread;
   struct impl;

@@ -8,9 +8,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
-
 #include <tl/expected.hpp>
+#include <vector>
 
 namespace rpsim::os {
 
@@ -26,7 +25,9 @@ class file {
   virtual expected<std::string> read() { return tl::unexpected(22 /*EINVAL*/); }
   /// One write(2): bytes taken.
   virtual expected<std::size_t> write(std::string_view) { return tl::unexpected(22 /*EINVAL*/); }
-  virtual expected<std::int64_t> ioctl(std::uint32_t /*request*/, std::int64_t /*argument*/) { return tl::unexpected(25 /*ENOTTY*/); }
+  virtual expected<std::int64_t> ioctl(std::uint32_t /*request*/, std::int64_t /*argument*/) {
+    return tl::unexpected(25 /*ENOTTY*/);
+  }
   /// close(2) reports what release returns.
   virtual expected<void> release() { return {}; }
 };
@@ -37,11 +38,14 @@ class vfs {
   using store = std::function<expected<std::size_t>(std::string_view)>;
   using opener = std::function<expected<std::unique_ptr<file>>()>;
 
+  vfs();
+
   /// A sysfs or debugfs attribute; an empty function means the mode has no such permission (EACCES; root may not
   /// bypass a sysfs attribute without a store: EIO for a missing show/store as in Linux).
   void add_attribute(const std::string& path, unsigned mode, show s, store w);
   void add_device(const std::string& path, opener o);
   void add_regular(const std::string& path, std::string content);
+  void add_regular(const std::string& path, std::shared_ptr<const std::string> content);
   void add_directory(const std::string& path);
   void add_symlink(const std::string& path, const std::string& target);
   /// A node and everything below it; open files keep working.
@@ -65,6 +69,11 @@ class vfs {
 
  private:
   struct entry;
+  /// A fresh entry there, with the directories above it.
+  std::shared_ptr<entry> make(const std::string& path);
+  /// The path without links, "." and ".."; its last component need not exist. ENOENT, ENOTDIR, ELOOP.
+  expected<std::string> resolve(std::string_view path) const;
+  std::shared_ptr<entry> find(std::string_view path) const;
   std::map<std::string, std::shared_ptr<entry>, std::less<>> entries_;
 };
 
