@@ -13,8 +13,8 @@ namespace rpsim {
 
 /// What a scenario does to a core from outside.
 enum class core_fault : std::uint8_t {
-  hang,      // stops executing without entering WFI; interrupts are not served
-  lockup,    // as after a fault in a fault handler: core.lockup, WFI line stays low
+  hang,           // stops executing without entering WFI; interrupts are not served
+  lockup,         // as after a fault in a fault handler: core.lockup, WFI line stays low
   spurious_wake,  // leaves WFI once without an interrupt
 };
 

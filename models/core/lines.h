@@ -11,12 +11,12 @@
 namespace rpsim {
 
 /// Objects made in its scope become children of `parent`, although its constructor has returned.
-class hierarchy_scope {
+class child_scope {
  public:
-  explicit hierarchy_scope(sc_core::sc_module& parent) { sc_core::sc_get_curr_simcontext()->hierarchy_push(&parent); }
-  ~hierarchy_scope() { sc_core::sc_get_curr_simcontext()->hierarchy_pop(); }
-  hierarchy_scope(const hierarchy_scope&) = delete;
-  hierarchy_scope& operator=(const hierarchy_scope&) = delete;
+  explicit child_scope(sc_core::sc_module& parent) { sc_core::sc_get_curr_simcontext()->hierarchy_push(&parent); }
+  ~child_scope() { sc_core::sc_get_curr_simcontext()->hierarchy_pop(); }
+  child_scope(const child_scope&) = delete;
+  child_scope& operator=(const child_scope&) = delete;
 };
 
 /// The inputs `first` … `first + count - 1` of a module. The owner calls start() at end_of_elaboration; from then on
@@ -32,14 +32,14 @@ class line_inputs {
     if (index < first_ || index - first_ >= count_) return nullptr;
     auto& port = ports_[index];
     if (port == nullptr) {
-      const hierarchy_scope scope(owner_);
+      const child_scope scope(owner_);
       port = std::make_unique<line_in>((prefix_ + std::to_string(index)).c_str());
     }
     return port.get();
   }
 
   void start() {
-    const hierarchy_scope scope(owner_);
+    const child_scope scope(owner_);
     for (auto& [index, port] : ports_) {
       sc_core::sc_spawn_options options;
       options.spawn_method();

@@ -33,6 +33,7 @@ class native_core final : public core, private tlm::tlm_bw_transport_if<> {
   bool running() const { return running_; }
 
  private:
+  SC_HAS_PROCESS(native_core);
   struct firmware_calls;  // what the image calls: the ops table of remote_fw/hal/native/native_image.h
   class reset_taken {};   // thrown from a wait: unwinds the firmware
 
@@ -50,12 +51,15 @@ class native_core final : public core, private tlm::tlm_bw_transport_if<> {
   void spend(sc_core::sc_time t);  // CPU time; serves interrupts meanwhile and at its end
   void synchronise();              // spends what straight-line code has cost
   void serve_interrupts();
+  sc_core::sc_time exception_time();
   void access(tlm::tlm_command command, std::uint32_t address, void* data, std::uint32_t length);
   bool transfer(tlm::tlm_command command, std::uint32_t address, void* data, std::uint32_t length,
                 sc_core::sc_time& delay);
   void wait_for_interrupt();
   void edge();
+  [[noreturn]] void spin();
   void set_wfi(bool asleep);
+  /// Executes no more, until reset.
   [[noreturn]] void stop(std::string_view event, std::string_view reason);
 
   tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload&, tlm::tlm_phase&, sc_core::sc_time&) override;

@@ -57,15 +57,18 @@ class nvic final : public sc_core::sc_module {
   std::uint32_t vector_table() const { return scs_.get(0xD08); }
 
  private:
+  SC_HAS_PROCESS(nvic);
   using words = std::array<std::uint32_t, INPUTS / 32>;
 
   void end_of_elaboration() override { lines_.start(); }
   void define_scs();
   void define_dwt();
+  bool enabled(unsigned irq) const { return (enabled_[irq / 32] >> (irq % 32) & 1) != 0; }
   int priority(unsigned exception) const;
   int group(int priority) const;
   int execution_priority(const masks& m) const;
-  bool is_pending(unsigned exception) const { return pending_.at(exception); }
+  unsigned highest_pending() const;
+  void clear_pending(unsigned exception);
   void level_changed(unsigned irq, bool level);
   std::uint32_t pending_word(unsigned index) const;
   std::uint32_t icsr() const;

@@ -6,7 +6,7 @@
 /* Offsets from the block's base. */
 #define SC_ID 0x000        /* ro: 0x52505343 "RPSC" */
 #define SC_MARK 0x010      /* wo: one of enum sc_mark; becomes event fw.mark */
-#define SC_LOG 0x014       /* wo: characters, a line per '\n'; becomes event fw.log */
+#define SC_LOG 0x014       /* wo: up to four characters, the first in bits 7:0, NUL is none; a line per '\n' becomes event fw.log */
 #define SC_PARAM 0x100     /* ro: parameter n at SC_PARAM + 4 * n, read at each use */
 
 /* Values of SC_SHUTDOWN. */

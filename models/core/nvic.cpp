@@ -1,0 +1,376 @@
+#include "models/core/nvic.h"
+
+#include <bit>
+#include <cstring>
+
+namespace rpsim {
+
+namespace {
+// Offsets in the system control space (0xE000E000).
+enum scs : std::uint32_t {
+  ICTR = 0x004,
+  SYST_CSR = 0x010,
+  SYST_RVR = 0x014,
+  SYST_CVR = 0x018,
+  SYST_CALIB = 0x01C,
+  NVIC_ISER = 0x100,
+  NVIC_ICER = 0x180,
+  NVIC_ISPR = 0x200,
+  NVIC_ICPR = 0x280,
+  NVIC_IABR = 0x300,
+  NVIC_IPR = 0x400,
+  CPUID = 0xD00,
+  ICSR = 0xD04,
+  VTOR = 0xD08,
+  AIRCR = 0xD0C,
+  SCR = 0xD10,
+  CCR = 0xD14,
+  SHPR = 0xD18,
+  SHCSR = 0xD24,
+  CFSR = 0xD28,
+  HFSR = 0xD2C,
+  BFAR = 0xD38,
+  CPACR = 0xD88,
+  DEMCR = 0xDFC,
+  STIR = 0xF00,
+};
+// Offsets in the DWT (0xE0001000).
+enum dwt : std::uint32_t { DWT_CTRL = 0x000, DWT_CYCCNT = 0x004 };
+
+constexpr std::uint32_t CSR_ENABLE = 1U << 0, CSR_TICKINT = 1U << 1, CSR_CLKSOURCE = 1U << 2, CSR_COUNTFLAG = 1U << 16;
+constexpr std::uint32_t ICSR_PENDSTCLR = 1U << 25, ICSR_PENDSTSET = 1U << 26, ICSR_PENDSVCLR = 1U << 27,
+                        ICSR_PENDSVSET = 1U << 28, ICSR_NMIPENDSET = 1U << 31;
+constexpr std::uint32_t AIRCR_KEY = 0x05FA0000, AIRCR_KEY_READ = 0xFA050000, AIRCR_PRIGROUP = 0x700,
+                        AIRCR_SYSRESETREQ = 1U << 2;
+constexpr std::uint32_t DWT_CYCCNTENA = 1U << 0;
+constexpr std::uint32_t COUNTER_24_BITS = 0x00FFFFFF;
+constexpr std::uint32_t PRIORITY_BITS = 0xE0E0E0E0;  // three bits, in the top of each byte
+constexpr int THREAD_PRIORITY = 256;                 // below every exception
+}  // namespace
+
+nvic::nvic(sc_core::sc_module_name name, sim_context& context, const std::string& label, std::function<void()> changed,
+           std::function<void()> reset_request)
+    : sc_module(name),
+      context_(context),
+      changed_(std::move(changed)),
+      reset_request_(std::move(reset_request)),
+      scs_(context, label, BLOCK_SIZE),
+      dwt_(context, label, BLOCK_SIZE),
+      lines_(*this, "irq", 0, INPUTS, [this](unsigned irq, bool level) { level_changed(irq, level); }) {
+  define_scs();
+  define_dwt();
+  SC_METHOD(systick);
+  sensitive << systick_event_;
+  dont_initialize();
+}
+
+void nvic::define_scs() {
+  scs_.reads_as_zero(true);  // reserved words of the system control space are RAZ/WI; no MPU: MPU_TYPE reads 0
+  scs_.add(ICTR, "ICTR", access::ro, INPUTS / 32 - 1);
+  scs_.add(SYST_CSR, "SYST_CSR", access::rw)
+      .on_read([this](unsigned) {
+        const std::uint32_t v = (systick_on_ ? CSR_ENABLE : 0) | (systick_interrupt_ ? CSR_TICKINT : 0) |
+                                CSR_CLKSOURCE | (systick_counted_ ? CSR_COUNTFLAG : 0);
+        systick_counted_ = false;
+        return v;
+      })
+      .on_write([this](unsigned, std::uint32_t v) { write_systick_control(v); });
+  scs_.add(SYST_RVR, "SYST_RVR", access::rw).on_write([this](unsigned, std::uint32_t v) {
+    scs_.set(SYST_RVR, v & COUNTER_24_BITS);
+  });
+  scs_.add(SYST_CVR, "SYST_CVR", access::rw)
+      .on_read([this](unsigned) { return systick_value(); })
+      .on_write([this](unsigned, std::uint32_t) {  // any write clears; the next clock reloads
+        held_ = 0;
+        systick_counted_ = false;
+        schedule_systick();
+      });
+  scs_.add(SYST_CALIB, "SYST_CALIB", access::ro, 1U << 31);  // NOREF, no 10 ms value
+
+  scs_.add(NVIC_ISER, "NVIC_ISER", access::rw)
+      .count(INPUTS / 32)
+      .on_read([this](unsigned i) { return enabled_[i]; })
+      .on_write([this](unsigned i, std::uint32_t v) {
+        enabled_[i] |= v;
+        changed_();
+      });
+  scs_.add(NVIC_ICER, "NVIC_ICER", access::rw)
+      .count(INPUTS / 32)
+      .on_read([this](unsigned i) { return enabled_[i]; })
+      .on_write([this](unsigned i, std::uint32_t v) {
+        enabled_[i] &= ~v;
+        changed_();
+      });
+  scs_.add(NVIC_ISPR, "NVIC_ISPR", access::rw)
+      .count(INPUTS / 32)
+      .on_read([this](unsigned i) { return pending_word(i); })
+      .on_write([this](unsigned i, std::uint32_t v) {
+        for (; v != 0; v &= v - 1) set_pending(EXTERNAL + 32 * i + static_cast<unsigned>(std::countr_zero(v)));
+      });
+  scs_.add(NVIC_ICPR, "NVIC_ICPR", access::rw)
+      .count(INPUTS / 32)
+      .on_read([this](unsigned i) { return pending_word(i); })
+      .on_write([this](unsigned i, std::uint32_t v) {
+        // A level that is still high pends again at once, unless its handler is active: then at its return.
+        for (; v != 0; v &= v - 1) {
+          const unsigned bit = static_cast<unsigned>(std::countr_zero(v)), e = EXTERNAL + 32 * i + bit;
+          if ((level_[i] >> bit & 1) == 0 || active_[e]) clear_pending(e);
+        }
+      });
+  scs_.add(NVIC_IABR, "NVIC_IABR", access::ro).count(INPUTS / 32).on_read([this](unsigned i) {
+    std::uint32_t word = 0;
+    for (unsigned b = 0; b < 32; ++b) word |= std::uint32_t{active_[EXTERNAL + 32 * i + b]} << b;
+    return word;
+  });
+  scs_.add(NVIC_IPR, "NVIC_IPR", access::rw).count(INPUTS / 4).on_write([this](unsigned i, std::uint32_t v) {
+    scs_.set(NVIC_IPR, v & PRIORITY_BITS, i);
+    changed_();
+  });
+
+  scs_.add(CPUID, "CPUID", access::ro, 0x410FC241);  // Cortex-M4 r0p1
+  scs_.add(ICSR, "ICSR", access::rw)
+      .on_read([this](unsigned) { return icsr(); })
+      .on_write([this](unsigned, std::uint32_t v) { write_icsr(v); });
+  scs_.add(VTOR, "VTOR", access::rw).on_write([this](unsigned, std::uint32_t v) { scs_.set(VTOR, v & ~0x7FU); });
+  scs_.add(AIRCR, "AIRCR", access::rw, AIRCR_KEY_READ).on_write([this](unsigned, std::uint32_t v) {
+    if ((v & 0xFFFF0000) != AIRCR_KEY) return;
+    scs_.set(AIRCR, AIRCR_KEY_READ | (v & AIRCR_PRIGROUP));
+    if ((v & AIRCR_SYSRESETREQ) != 0) reset_request_();
+    changed_();
+  });
+  scs_.add(SCR, "SCR", access::rw);
+  scs_.add(CCR, "CCR", access::rw, 1U << 9);  // STKALIGN
+  scs_.add(SHPR, "SHPR", access::rw).count(3).on_write([this](unsigned i, std::uint32_t v) {
+    scs_.set(SHPR, v & PRIORITY_BITS, i);
+    changed_();
+  });
+  scs_.add(SHCSR, "SHCSR", access::rw);
+  scs_.add(CFSR, "CFSR", access::rw).on_write([this](unsigned, std::uint32_t v) {
+    scs_.set(CFSR, scs_.get(CFSR) & ~v);
+  });
+  scs_.add(HFSR, "HFSR", access::rw).on_write([this](unsigned, std::uint32_t v) {
+    scs_.set(HFSR, scs_.get(HFSR) & ~v);
+  });
+  scs_.add(BFAR, "BFAR", access::rw);
+  scs_.add(CPACR, "CPACR", access::rw);
+  scs_.add(DEMCR, "DEMCR", access::rw);
+  scs_.add(STIR, "STIR", access::wo).on_write([this](unsigned, std::uint32_t v) {
+    if ((v & 0x1FF) < INPUTS) set_pending(EXTERNAL + (v & 0x1FF));
+  });
+}
+
+void nvic::define_dwt() {
+  dwt_.reads_as_zero(true);
+  dwt_.add(DWT_CTRL, "DWT_CTRL", access::rw).on_write([this](unsigned, std::uint32_t v) {
+    cyccnt_base_ = cycle_count();
+    cyccnt_epoch_ = sc_core::sc_time_stamp();
+    dwt_.set(DWT_CTRL, v & DWT_CYCCNTENA);
+  });
+  dwt_.add(DWT_CYCCNT, "DWT_CYCCNT", access::rw)
+      .on_read([this](unsigned) { return cycle_count(); })
+      .on_write([this](unsigned, std::uint32_t v) {
+        cyccnt_base_ = v;
+        cyccnt_epoch_ = sc_core::sc_time_stamp();
+      });
+}
+
+void nvic::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  const std::uint64_t address = payload.get_address();
+  const bool scs_access = address - SCS_BASE < BLOCK_SIZE;
+  register_bank& bank = scs_access ? scs_ : dwt_;
+  const std::uint32_t offset = static_cast<std::uint32_t>(address - (scs_access ? SCS_BASE : DWT_BASE));
+  const unsigned length = payload.get_data_length(), shift = offset % 4;
+  const bool priorities = scs_access && (offset - NVIC_IPR < INPUTS || offset - SHPR < 12) &&
+                          (length == 1 || length == 2) && shift + length <= 4;
+  std::uint32_t word = 0;
+  unsigned char* const data = payload.get_data_ptr();
+  if (!priorities) {
+    payload.set_address(offset);
+    bank.transport(payload, delay);
+    payload.set_address(address);
+    return;
+  }
+  // Armv7-M lets priorities be accessed by byte and halfword; CMSIS does.
+  word = bank.get(offset & ~3U);
+  if (payload.is_read()) {
+    std::memcpy(data, reinterpret_cast<unsigned char*>(&word) + shift, length);
+  } else {
+    std::memcpy(reinterpret_cast<unsigned char*>(&word) + shift, data, length);
+    bank.set(offset & ~3U, word & PRIORITY_BITS);
+    changed_();
+  }
+  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+}
+
+void nvic::reset(const sc_core::sc_time& cycle) {
+  cycle_ = cycle;
+  scs_.reset();
+  dwt_.reset();
+  enabled_ = {};
+  pending_ = {};
+  active_ = {};
+  pending_count_ = 0;
+  stack_.clear();
+  systick_on_ = systick_interrupt_ = systick_counted_ = false;
+  reload_ = held_ = 0;
+  systick_event_.cancel();
+  cyccnt_base_ = 0;
+  for (unsigned irq = 0; irq < INPUTS; ++irq) {
+    if ((level_[irq / 32] >> (irq % 32) & 1) != 0) set_pending(EXTERNAL + irq);
+  }
+}
+
+void nvic::set_pending(unsigned exception) {
+  if (!pending_.at(exception)) {
+    pending_[exception] = true;
+    ++pending_count_;
+  }
+  changed_();
+}
+
+void nvic::clear_pending(unsigned exception) {
+  if (pending_.at(exception)) {
+    pending_[exception] = false;
+    --pending_count_;
+  }
+}
+
+void nvic::level_changed(unsigned irq, bool level) {
+  const std::uint32_t bit = 1U << (irq % 32);
+  if (level) {
+    level_[irq / 32] |= bit;
+    set_pending(EXTERNAL + irq);  // while its handler is active, too: it is pending and active then
+  } else {
+    level_[irq / 32] &= ~bit;
+  }
+}
+
+// Of -2 (NMI), -1 (HardFault) and 0 … 255; lower is more urgent.
+int nvic::priority(unsigned exception) const {
+  if (exception == NMI) return -2;
+  if (exception == HARD_FAULT) return -1;
+  const std::uint32_t offset = exception >= EXTERNAL ? NVIC_IPR + exception - EXTERNAL : SHPR + exception - 4;
+  return static_cast<int>(scs_.get(offset & ~3U) >> (8 * (offset % 4)) & 0xFF);
+}
+
+// AIRCR.PRIGROUP: the upper bits of a priority decide about pre-emption.
+int nvic::group(int priority) const {
+  const unsigned split = (scs_.get(AIRCR) & AIRCR_PRIGROUP) >> 8;
+  return priority < 0 ? priority : priority & ~((2 << split) - 1);
+}
+
+int nvic::execution_priority(const masks& m) const {
+  int current = THREAD_PRIORITY;
+  for (const unsigned e : stack_) current = std::min(current, group(priority(e)));
+  if (m.basepri != 0) current = std::min(current, group(m.basepri));
+  if (m.primask) current = std::min(current, 0);
+  if (m.faultmask) current = std::min(current, -1);
+  return current;
+}
+
+unsigned nvic::highest_pending() const {
+  if (pending_count_ == 0) return 0;
+  unsigned best = 0;
+  int best_priority = THREAD_PRIORITY;
+  for (unsigned e = NMI; e < EXCEPTIONS; ++e) {
+    if (!pending_[e]) continue;
+    if (e >= EXTERNAL && !enabled(e - EXTERNAL)) continue;
+    if (const int p = priority(e); p < best_priority) {  // equal: the lowest exception number
+      best = e;
+      best_priority = p;
+    }
+  }
+  return best;
+}
+
+unsigned nvic::preempting(const masks& m) const {
+  const unsigned best = highest_pending();
+  return best != 0 && group(priority(best)) < execution_priority(m) ? best : 0;
+}
+
+void nvic::enter(unsigned exception) {
+  clear_pending(exception);
+  active_.at(exception) = true;
+  stack_.push_back(exception);
+}
+
+void nvic::leave(unsigned exception) {
+  active_.at(exception) = false;
+  std::erase(stack_, exception);
+  const unsigned irq = exception - EXTERNAL;
+  if (exception >= EXTERNAL && (level_[irq / 32] >> (irq % 32) & 1) != 0) set_pending(exception);
+}
+
+std::uint32_t nvic::pending_word(unsigned index) const {
+  std::uint32_t word = 0;
+  for (unsigned b = 0; b < 32; ++b) word |= std::uint32_t{pending_[EXTERNAL + 32 * index + b]} << b;
+  return word;
+}
+
+std::uint32_t nvic::icsr() const {
+  std::uint32_t v = active() | highest_pending() << 12;
+  if (stack_.size() <= 1) v |= 1U << 11;  // RETTOBASE
+  for (unsigned e = EXTERNAL; e < EXCEPTIONS; ++e) {
+    if (pending_[e]) v |= 1U << 22;  // ISRPENDING
+  }
+  if (pending_[SYSTICK]) v |= ICSR_PENDSTSET;
+  if (pending_[PENDSV]) v |= ICSR_PENDSVSET;
+  if (pending_[NMI]) v |= ICSR_NMIPENDSET;
+  return v;
+}
+
+void nvic::write_icsr(std::uint32_t value) {
+  if ((value & ICSR_PENDSTCLR) != 0) clear_pending(SYSTICK);
+  if ((value & ICSR_PENDSVCLR) != 0) clear_pending(PENDSV);
+  if ((value & ICSR_PENDSTSET) != 0) set_pending(SYSTICK);
+  if ((value & ICSR_PENDSVSET) != 0) set_pending(PENDSV);
+  if ((value & ICSR_NMIPENDSET) != 0) set_pending(NMI);
+}
+
+std::uint64_t nvic::cycles_since(const sc_core::sc_time& t) const {
+  const sc_core::sc_time now = sc_core::sc_time_stamp();
+  return now <= t ? 0 : (now - t).value() / cycle_.value();
+}
+
+void nvic::write_systick_control(std::uint32_t value) {
+  if (systick_on_) held_ = systick_value();
+  systick_on_ = (value & CSR_ENABLE) != 0;
+  systick_interrupt_ = (value & CSR_TICKINT) != 0;
+  schedule_systick();
+}
+
+std::uint32_t nvic::systick_value() const {
+  if (!systick_on_) return held_;
+  if (sc_core::sc_time_stamp() < epoch_) return 0;  // written to 0, not yet reloaded
+  const std::uint64_t counted = cycles_since(epoch_);
+  return counted >= reload_ ? 0 : reload_ - static_cast<std::uint32_t>(counted);
+}
+
+/// From held_: what the counter does next.
+void nvic::schedule_systick() {
+  systick_event_.cancel();
+  if (!systick_on_) return;
+  reload_ = scs_.get(SYST_RVR);
+  epoch_ = sc_core::sc_time_stamp();
+  if (held_ == 0) {
+    epoch_ += cycle_;
+  } else {
+    reload_ = held_;  // counts on from here
+  }
+  if (reload_ != 0) context_.notifier.after(systick_event_, epoch_ + cycle_ * reload_ - sc_core::sc_time_stamp());
+}
+
+/// The counter went from 1 to 0.
+void nvic::systick() {
+  systick_counted_ = true;
+  held_ = 0;
+  schedule_systick();
+  if (systick_interrupt_) set_pending(SYSTICK);
+}
+
+std::uint32_t nvic::cycle_count() const {
+  if ((dwt_.get(DWT_CTRL) & DWT_CYCCNTENA) == 0) return cyccnt_base_;
+  return cyccnt_base_ + static_cast<std::uint32_t>(cycles_since(cyccnt_epoch_));
+}
+
+}  // namespace rpsim
