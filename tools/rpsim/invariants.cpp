@@ -1,0 +1,277 @@
+#include "tools/rpsim/invariants.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+namespace rpsim::tool {
+
+namespace {
+
+/// Graceful stops in progress, by the source of `handshake`: from the request until the stop op returns or the state
+/// changes. Without a request there is none: mainline's stop, and a v3 stop that skips the question, reset at once.
+class graceful_stops {
+ public:
+  enum class phase : std::uint8_t { requested, acked, wfi_seen, failed };
+
+  void on_event(const event& e) {
+    if (e.name == "handshake") {
+      const std::string_view p = e.text("phase");
+      if (p == "skipped") {
+        open_.erase(std::string(e.source));
+      } else {
+        open_[std::string(e.source)] = p == "requested" ? phase::requested
+                                       : p == "acked"   ? phase::acked
+                                       : p == "wfi_seen" ? phase::wfi_seen
+                                                         : phase::failed;
+      }
+    } else if (e.name == "rproc.state" || (e.name == "rproc.op" && e.text("op") == "stop")) {
+      if (const auto it = open_.find(e.source); it != open_.end()) open_.erase(it);
+    }
+  }
+  bool any() const { return !open_.empty(); }
+
+ private:
+  std::map<std::string, phase, std::less<>> open_;
+};
+
+bool is_local_reset(const event& e) { return e.name == "reset.assert" && e.text("kind") == "local"; }
+
+class reset_outside_wfi final : public invariant {
+ public:
+  reset_outside_wfi() : invariant("reset-outside-wfi") {}
+  void on_event(const event& e) override {
+    stops_.on_event(e);
+    if (e.name == "core.start" || e.name == "core.wake") awake_.insert(std::string(e.source));
+    if (e.name == "core.wfi" || e.name == "core.reset") {
+      if (const auto it = awake_.find(e.source); it != awake_.end()) awake_.erase(it);
+    }
+    if (is_local_reset(e) && stops_.any() && awake_.contains(e.text("core"))) {
+      report(fmt::format("{} is put into reset while it executes", e.text("core")));
+    }
+  }
+
+ private:
+  graceful_stops stops_;
+  std::set<std::string, std::less<>> awake_;
+};
+
+class unpowered_access final : public invariant {
+ public:
+  unpowered_access() : invariant("unpowered-access") {}
+  void on_event(const event& e) override {
+    if (e.name == "bus.error" && e.text("reason").starts_with("module state")) {
+      report(fmt::format("{} {}s 0x{:x} of {}: {}", e.text("initiator"), e.text("kind"), e.number("address"), e.source,
+                         e.text("reason")));
+    }
+  }
+};
+
+class lost_mailbox_word final : public invariant {
+ public:
+  lost_mailbox_word() : invariant("lost-mailbox-word") {}
+  void on_event(const event& e) override {
+    stops_.on_event(e);
+    if (e.name == "mailbox.dropped") {
+      report(fmt::format("{} wrote {} into the full FIFO {}", e.text("by"), e.text("msg"), e.number("fifo")));
+    } else if (e.name == "mailbox.sent") {
+      queue(e).unread = e.number("level");
+      queue(e).last = e.text("msg");
+    } else if (e.name == "mailbox.received") {
+      queue(e).unread = e.number("level");
+      queue(e).reader = e.text("by");
+    } else if (is_local_reset(e) && stops_.any()) {
+      for (const auto& [key, q] : queues_) {
+        if (q.unread != 0 && q.reader == e.text("core")) {
+          report(fmt::format("{} is reset with {} unread in FIFO {} ({} words)", q.reader, q.last, key.second, q.unread));
+        }
+      }
+    }
+  }
+
+ private:
+  struct fifo {
+    std::uint64_t unread = 0;
+    std::string reader, last;
+  };
+  fifo& queue(const event& e) { return queues_[{std::string(e.source), e.number("fifo")}]; }
+
+  graceful_stops stops_;
+  std::map<std::pair<std::string, std::uint64_t>, fifo> queues_;
+};
+
+class references_returned final : public invariant {
+ public:
+  explicit references_returned(std::set<std::uint64_t> linux_hosts)
+      : invariant("references-returned"), linux_hosts_(std::move(linux_hosts)) {}
+  void on_event(const event& e) override {
+    stops_.on_event(e);
+    if (e.name == "device.get" && !linux_hosts_.contains(e.number("host"))) {
+      held_[{e.number("host"), e.number("device")}] = e.text("name");
+    } else if (e.name == "device.put") {
+      held_.erase({e.number("host"), e.number("device")});
+    } else if (is_local_reset(e) && stops_.any()) {
+      for (const auto& [key, name] : held_) {
+        report(fmt::format("host {} still holds {} when {} is reset", key.first, name, e.text("core")));
+      }
+    }
+  }
+
+ private:
+  std::set<std::uint64_t> linux_hosts_;
+  graceful_stops stops_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> held_;
+};
+
+/// reference/remoteproc-core.md §3.6: what Linux writes into the live table, and when.
+class resource_table_write final : public invariant {
+ public:
+  resource_table_write(system_view& view, std::string host)
+      : invariant("resource-table-write"), view_(view), host_(std::move(host)) {}
+
+  void on_event(const event& e) override {
+    if (e.name == "rproc.table") {
+      if (e.text("what") == "restored") {
+        release(e.source);
+      } else {
+        take(e, e.text("what") == "attached");
+      }
+    } else if (e.name == "rproc.state" && (e.text("to") == "offline" || e.text("to") == "detached")) {
+      release(e.source);
+    } else if (e.name == "memory.write" && e.text("by") == host_) {
+      for (const auto& [owner, t] : tables_) {
+        if (e.text("region") == t.region) judge(t, e.number("offset"), e.number("size"));
+      }
+    }
+  }
+
+ private:
+  struct range {
+    std::uint64_t first, size;
+  };
+  struct table {
+    std::string region;
+    std::vector<range> writable;
+  };
+
+  void release(std::string_view owner) {
+    const auto it = tables_.find(owner);
+    if (it == tables_.end()) return;
+    view_.unwatch(it->second.region);
+    tables_.erase(it);
+  }
+
+  void take(const event& e, bool attached) {
+    release(e.source);
+    const std::uint64_t size = e.number("size");
+    std::vector<std::byte> bytes(size);
+    if (size < 16 || size > 0x100000 || !view_.read(e.number("pa"), bytes.data(), bytes.size())) return;
+    table t{fmt::format("resource table of {}", e.source), writable(bytes, attached)};
+    view_.watch(t.region, e.number("pa"), size);
+    tables_.emplace(e.source, std::move(t));
+  }
+
+  static std::vector<range> writable(const std::vector<std::byte>& bytes, bool attached) {
+    const auto word = [&](std::uint64_t at) -> std::uint64_t {
+      std::uint32_t value = 0;
+      if (at + 4 <= bytes.size()) std::memcpy(&value, bytes.data() + at, 4);
+      return value;
+    };
+    std::vector<range> ranges;
+    const std::uint64_t entries = std::min<std::uint64_t>(word(4), bytes.size() / 4);
+    for (std::uint64_t i = 0; i < entries; ++i) {
+      const std::uint64_t at = word(16 + 4 * i);
+      if (at < 16 || at + 4 > bytes.size()) continue;
+      if (word(at) == 0 && attached) ranges.push_back({at + 4, 12});  // carveout: da, pa, len
+      if (word(at) != 3 || at + 28 > bytes.size()) continue;
+      ranges.push_back({at + 16, 4});  // gfeatures
+      ranges.push_back({at + 24, 1});  // status
+      const auto rings = std::to_integer<std::uint64_t>(bytes[at + 25]);
+      for (std::uint64_t r = 0; r < rings; ++r) {
+        ranges.push_back({at + 28 + 20 * r, 4});                    // da
+        if (attached) ranges.push_back({at + 28 + 20 * r + 12, 4});  // notifyid
+      }
+      ranges.push_back({at + 28 + 20 * rings, word(at + 20)});  // config space
+    }
+    return ranges;
+  }
+
+  void judge(const table& t, std::uint64_t offset, std::uint64_t size) {
+    const bool allowed = std::ranges::any_of(t.writable, [&](const range& r) {
+      return offset >= r.first && offset + size <= r.first + r.size;
+    });
+    if (!allowed) report(fmt::format("{} bytes at offset {} of the {} in use", size, offset, t.region));
+  }
+
+  system_view& view_;
+  std::string host_;
+  std::map<std::string, table, std::less<>> tables_;
+};
+
+class vring_bounds final : public invariant {
+ public:
+  explicit vring_bounds(std::vector<system_facts::range> pools) : invariant("vring-bounds"), pools_(std::move(pools)) {}
+  void on_event(const event& e) override {
+    if (e.name == "rproc.carveout") {
+      const key k{std::string(e.source), std::string(e.text("carveout"))};
+      if (e.text("what") == "remove") {
+        carveouts_.erase(k);
+      } else {
+        carveouts_[k] = {e.number("pa"), e.number("len")};
+      }
+    } else if (e.name == "vring.desc") {
+      const std::uint64_t pa = e.number("pa"), len = e.number("len");
+      const auto holds = [&](const system_facts::range& r) {
+        return pa >= r.base && len <= r.size && pa - r.base <= r.size - len;
+      };
+      bool inside = std::ranges::any_of(pools_, holds);
+      for (const auto& [k, r] : carveouts_) inside = inside || (k.first == e.source && holds(r));
+      if (!inside) {
+        report(fmt::format("descriptor {} of vring {} points at 0x{:x}, {} bytes, outside every carveout of {}",
+                           e.number("desc"), e.number("index"), pa, len, e.source));
+      }
+    }
+  }
+
+ private:
+  using key = std::pair<std::string, std::string>;
+  std::vector<system_facts::range> pools_;
+  std::map<key, system_facts::range> carveouts_;
+};
+
+}  // namespace
+
+const std::vector<std::string>& invariant_names() {
+  static const std::vector<std::string> names{"reset-outside-wfi",    "unpowered-access",    "lost-mailbox-word",
+                                              "resource-table-write", "references-returned", "vring-bounds"};
+  return names;
+}
+
+const std::vector<std::string>& broken_by_design(std::string_view shutdown_variant) {
+  // v1 halts the core whatever came of the question: reference/k3.md §5.
+  static const std::vector<std::string> v1{"reset-outside-wfi", "references-returned", "lost-mailbox-word"};
+  static const std::vector<std::string> none;
+  return shutdown_variant == "v1" ? v1 : none;
+}
+
+invariants::invariants(trace& t, system_view& view, const system_facts& facts) {
+  all_.push_back(std::make_unique<reset_outside_wfi>());
+  all_.push_back(std::make_unique<unpowered_access>());
+  all_.push_back(std::make_unique<lost_mailbox_word>());
+  all_.push_back(std::make_unique<resource_table_write>(view, facts.host));
+  all_.push_back(std::make_unique<references_returned>(facts.linux_hosts));
+  all_.push_back(std::make_unique<vring_bounds>(facts.dma_pools));
+  for (const auto& i : all_) {
+    i->report = [this, &t, name = i->name()](std::string_view text) {
+      violations_.push_back({name, std::string(text), sc_core::sc_time_stamp()});
+      t.emit("checks", "invariant.violated", {{"invariant", name}, {"text", text}});
+    };
+  }
+}
+
+void invariants::on_event(const event& e) {
+  if (e.name == "invariant.violated") return;
+  for (const auto& i : all_) i->on_event(e);
+}
+
+}  // namespace rpsim::tool

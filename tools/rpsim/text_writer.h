@@ -1,0 +1,30 @@
+#pragma once
+// The trace for people: one line an event, in columns: time, what passed since the line before, who, what, how.
+
+#include <string>
+
+#include "models/common/trace.h"
+#include "tools/rpsim/output.h"
+
+namespace rpsim::tool {
+
+class text_writer final : public trace_sink {
+ public:
+  /// `verbosity` 0: the story; 1: every field and the detail level; 2: the bus too.
+  text_writer(output& out, bool colour, int verbosity) : out_(out), colour_(colour), verbosity_(verbosity) {}
+  void on_event(const event& e) override;
+
+ private:
+  output& out_;
+  bool colour_;
+  int verbosity_;
+  bool first_ = true;
+  sc_core::sc_time last_;
+};
+
+/// A field's value as people read it.
+std::string human_field(const field& f);
+/// The event's fields in words, by the event's own sentence where it has one.
+std::string describe(const event& e, bool every_field);
+
+}  // namespace rpsim::tool
