@@ -44,6 +44,7 @@ struct platform::impl {
     make_models();
     map_targets();
     bind_initiators();
+    bind_interrupts();
     bind_lines();
     bind_power_and_resets();
     tie_off();
@@ -53,9 +54,12 @@ struct platform::impl {
   void map_targets();
   void bind_initiators();
   void bind_view(model& m, unsigned view);
+  void bind_interrupts();
   void bind_lines();
   void bind_power_and_resets();
   void tie_off();
+  /// One signal for each output, however many inputs it drives.
+  void connect(line_out& from, line_in& to, const std::string& name);
 
   model* of(const dt::node& n) const {
     const auto it = std::find_if(models.begin(), models.end(), [&](const auto& m) { return m->node() == n; });
@@ -97,6 +101,7 @@ struct platform::impl {
   router bus;
   std::vector<std::unique_ptr<model>> models;
   std::deque<bool_signal> lines;
+  std::map<line_out*, bool_signal*> driven_by;
   bool_signal low{"tied_low"};
   state_signal on{"always_on", module_state::enable};
   native_host_core* host = nullptr;
@@ -191,7 +196,7 @@ void platform::impl::bind_initiators() {
   }
 }
 
-void platform::impl::bind_lines() {
+void platform::impl::bind_interrupts() {
   std::set<line_in*> driven;
   for (const auto& m : models) {
     const auto indices = m->node().cells("rpsim,outputs");
@@ -200,7 +205,6 @@ void platform::impl::bind_lines() {
       m->node().fail("rpsim,outputs", fmt::format("names {} outputs, rpsim,outputs-extended {} inputs", indices.size(),
                                                   sinks.size()));
     }
-    std::map<unsigned, bool_signal*> signals;
     for (std::size_t i = 0; i < indices.size(); ++i) {
       line_out* from = m->output("irq", indices[i]);
       if (from == nullptr) m->node().fail("rpsim,outputs", fmt::format("{} is not an output of {}", indices[i], m->label()));
@@ -216,12 +220,44 @@ void platform::impl::bind_lines() {
         m->node().fail("rpsim,outputs-extended",
                        fmt::format("input {} of {} is driven twice", input, sinks[i].target.path()));
       }
-      bool_signal*& signal = signals[indices[i]];
-      if (signal == nullptr) {
-        signal = &lines.emplace_back(fmt::format("{}_irq{}", m->label(), indices[i]).c_str());
-        from->bind(*signal);
-      }
-      to->bind(*signal);
+      connect(*from, *to, fmt::format("{}_irq{}", m->label(), indices[i]));
+    }
+  }
+}
+
+void platform::impl::connect(line_out& from, line_in& to, const std::string& name) {
+  bool_signal*& signal = driven_by[&from];
+  if (signal == nullptr) {
+    signal = &lines.emplace_back(name.c_str());
+    from.bind(*signal);
+  }
+  to.bind(*signal);
+}
+
+void platform::impl::bind_lines() {
+  for (const auto& m : models) {
+    const dt::node n = m->node();
+    const auto names = n.strings("rpsim,line-names");
+    const auto sinks = n.references("rpsim,lines", "#rpsim,line-cells");
+    if (names.size() != sinks.size()) {
+      n.fail("rpsim,lines", fmt::format("has {} entries, rpsim,line-names {}", sinks.size(), names.size()));
+    }
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      line_out* from = m->output(names[i], 0);
+      model* target = of(sinks[i].target);
+      line_in* to = target == nullptr ? nullptr : target->input(names[i], sinks[i].args.empty() ? 0 : sinks[i].args[0]);
+      if (from == nullptr) n.fail("rpsim,line-names", fmt::format("{} is not an output of {}", names[i], m->label()));
+      if (to == nullptr) n.fail("rpsim,lines", fmt::format("{} has no input {}", sinks[i].target.path(), names[i]));
+      connect(*from, *to, fmt::format("{}_{}", m->label(), names[i]));
+    }
+    if (const auto held = n.references("rpsim,local-reset", "#rpsim,line-cells"); !held.empty()) {
+      const unsigned index = held[0].args.empty() ? 0 : held[0].args[0];
+      model* source = of(held[0].target);
+      line_out* from = source == nullptr ? nullptr : source->output("local-reset", index);
+      line_in* to = m->input("local-reset", 0);
+      if (from == nullptr) n.fail("rpsim,local-reset", fmt::format("{} has no local reset {}", held[0].target.path(), index));
+      if (to == nullptr) n.fail("rpsim,local-reset", fmt::format("{} has no reset input", m->label()));
+      connect(*from, *to, fmt::format("{}_local_reset", m->label()));
     }
   }
 }
