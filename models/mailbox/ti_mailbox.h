@@ -65,12 +65,15 @@ class ti_mailbox final : public model, private target_port::handler {
   };
 
   void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override;
-  unsigned transport_debug(tlm::tlm_generic_payload& payload) override { return bank_.transport_debug(payload); }
+  unsigned transport_debug(tlm::tlm_generic_payload& payload) override;
   void write_message(unsigned fifo, std::uint32_t word);
   std::uint32_t read_message(unsigned fifo);
   void push(unsigned fifo, std::uint32_t word, std::string_view by);
   void add_glitch(unsigned user, std::uint32_t bits, bool set);
-  void refresh();
+  bool full(unsigned fifo) const { return queues_[fifo].level == depth_; }
+  void queue_changed(unsigned fifo);
+  /// Works out the status bits, now and when the next glitch ends.
+  void status_changed();
   void update_lines();
   void deliver_late_words();
   void soft_reset();
@@ -79,6 +82,7 @@ class ti_mailbox final : public model, private target_port::handler {
   sc_core::sc_time two_clocks() { return sc_core::sc_time(2.0 / clock_.real(), sc_core::SC_SEC); }
 
   const unsigned fifos_, users_;
+  const std::uint32_t bits_;  // of an interrupt register that exist
   param& clock_;
   const unsigned depth_;
   register_bank bank_;
@@ -88,7 +92,7 @@ class ti_mailbox final : public model, private target_port::handler {
   std::vector<glitch> glitches_;       // mostly empty
   std::vector<late_word> late_words_;  // by fault only
   std::string_view by_ = "?";          // whose access is under way
-  sc_core::sc_event status_changed_, glitch_ends_, word_arrives_, reset_ends_;
+  sc_core::sc_event lines_change_, glitch_ends_, word_arrives_, reset_ends_;
   target_port port_;
   sc_core::sc_vector<line_out> irq_;
   sc_core::sc_in<module_state> power_{"power"};

@@ -17,7 +17,7 @@ namespace rpsim {
 /// Property: clock-frequency. Parameter: <label>.clock.
 /// output("irq", 0): the NMI, high from a violation until its status is cleared. output("reset-request", 0): high from
 /// a violation until the module is reset. Events: watchdog.expired {reaction, cause}; irq.raised, irq.lowered {line}.
-class rti final : public model {
+class rti final : public model, private target_port::handler {
  public:
   // Registers. Those of the real-time interrupt part (below 0x90) are not used on K3: they read as zero.
   static constexpr std::uint32_t DWDCTRL = 0x90;      // ENABLE_KEY enables, for good
@@ -44,29 +44,38 @@ class rti final : public model {
   sc_core::sc_in<module_state>* power() override { return &power_; }
 
  private:
+  void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override {
+    bank_.transport(payload, delay);
+  }
+  unsigned transport_debug(tlm::tlm_generic_payload& payload) override;
+  bool counting() const { return enabled_ && clocked_ && !reset_requested_; }
   std::uint64_t elapsed() const;  // clocks since the counter was loaded
-  void load(std::uint64_t period);
+  std::uint32_t counter() const;
+  void enable();
+  void load();
+  void count_down(std::uint64_t clocks);
   void run();
   void write_key(std::uint32_t key);
   void serve();
+  void expire();
   void violate(std::uint32_t status, std::string_view cause);
   void clear_status(std::uint32_t bits);
-  void due();
   void update_lines();
   void reset();
   void power_changed();
 
   param& clock_;
   register_bank bank_;
-  bool enabled_ = false, armed_ = false, clocked_ = true, reset_requested_ = false;
-  bool forgive_window_ = false;  // the first service after a violation
-  std::uint32_t status_ = 0;
+  bool enabled_ = false, armed_ = false, clocked_ = true;
+  bool forgive_window_ = false;  // from a violation to the next service
+  bool nmi_ = false, reset_requested_ = false;
   std::uint32_t reaction_ = REACTION_RESET;  // in force
-  std::uint64_t open_ = 0;                   // clocks from loading to the window's opening
   std::uint64_t period_ = 0;                 // clocks from loading to the end
+  std::uint64_t opens_ = 0;                  // clocks from loading to the window's opening
   std::uint64_t held_ = 0;                   // clocks counted before since_
+  std::uint64_t frequency_hz_ = 1;           // since since_
   sc_core::sc_time since_;
-  sc_core::sc_event due_, lines_changed_;
+  sc_core::sc_event expires_, lines_change_;
   target_port port_;
   line_out irq_{"irq"}, reset_request_{"reset_request"};
   sc_core::sc_in<module_state> power_{"power"};

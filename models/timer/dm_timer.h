@@ -6,6 +6,7 @@
 // The counter is computed from simulated time when somebody looks; events exist only for interrupts that are enabled.
 
 #include <cstdint>
+#include <optional>
 
 #include "models/common/model.h"
 #include "models/common/register_bank.h"
@@ -15,7 +16,7 @@ namespace rpsim {
 /// Counts while its module is in `enable`, holds its value in `disable`, and is reset in the states below.
 /// Property: clock-frequency. Parameter: <label>.clock. output("irq", 0): active high.
 /// Events: irq.raised, irq.lowered {line}.
-class dm_timer final : public model {
+class dm_timer final : public model, private target_port::handler {
  public:
   // Registers.
   static constexpr std::uint32_t TIDR = 0x00;
@@ -48,15 +49,21 @@ class dm_timer final : public model {
   sc_core::sc_in<module_state>* power() override { return &power_; }
 
  private:
+  void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override {
+    bank_.transport(payload, delay);
+  }
+  unsigned transport_debug(tlm::tlm_generic_payload& payload) override;
   bool counting() const { return (control_ & TCLR_ST) != 0 && clocked_; }
+  std::uint64_t prescaler() const;
   std::uint64_t ticks_at(const sc_core::sc_time& t) const;
   sc_core::sc_time time_of(std::uint64_t tick) const;
   void sync();
   void advance(std::uint64_t ticks);
-  void arrive(std::uint64_t after, std::uint64_t last);
+  void pass(std::uint32_t first, std::uint32_t last);
+  std::optional<std::uint64_t> next_interrupt() const;
+  void rebase();
   void restart();
   void changed();
-  void schedule();
   void update_line();
   void reset();
   void power_changed();
@@ -67,7 +74,7 @@ class dm_timer final : public model {
   std::uint32_t counter_ = 0;  // at tick `consumed_` after `base_`
   sc_core::sc_time base_;      // when the prescaler last started from 0
   std::uint64_t consumed_ = 0;
-  std::uint64_t frequency_hz_;  // at base_
+  std::uint64_t frequency_hz_ = 1;  // at base_
   bool clocked_ = true;
   sc_core::sc_event due_, line_changed_;
   target_port port_;
