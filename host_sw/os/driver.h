@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <typeindex>
 #include <vector>
 
 #include "host_sw/os/os.h"
@@ -71,7 +72,7 @@ class machine {
   /// controllers, TI-SCI handles. A provider registers in probe, a consumer asks in probe (absent: -EPROBE_DEFER).
   template <typename T>
   void provide(const dt::node& node, T* interface) {
-    providers_.push_back({node, typeid(T).name(), interface});
+    providers_.push_back({node, typeid(T), interface});
   }
   template <typename T>
   void withdraw(T* interface) {
@@ -80,7 +81,7 @@ class machine {
   template <typename T>
   T* provider_of(const dt::node& node) {
     for (const provider& p : providers_) {
-      if (p.node == node && p.type == typeid(T).name()) return static_cast<T*>(p.interface);
+      if (p.node == node && p.type == typeid(T)) return static_cast<T*>(p.interface);
     }
     return nullptr;
   }
@@ -88,7 +89,7 @@ class machine {
  private:
   struct provider {
     dt::node node;
-    std::string type;
+    std::type_index type;
     void* interface;
   };
   struct sleeper {
