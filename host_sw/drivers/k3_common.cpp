@@ -67,6 +67,7 @@ int k3_rproc::probe() {
 int k3_rproc::acquire() {
   const dt::node& node = dev_.node;
   const auto firmware = node.string("firmware-name");
+  if (!firmware) return fail(-EINVAL, "failed to parse firmware-name property");
   const auto sci_node = node.phandles("ti,sci");
   sci_ = sci_node.empty() ? nullptr : machine_.provider_of<ti_sci>(sci_node[0]);
   if (sci_ == nullptr) return fail(sci_node.empty() ? -ENODEV : -os::EPROBE_DEFER, "failed to get ti-sci handle");
@@ -80,7 +81,7 @@ int k3_rproc::acquire() {
   if (processor.size() < 2) return fail(-EINVAL, "failed to construct ti-sci proc control");
   processor_id_ = static_cast<std::uint8_t>(processor[0]);
 
-  rproc_ = remoteproc::rproc::alloc(machine_, dev_, dev_.name, make_ops(), firmware.value_or(""), options_.core);
+  rproc_ = remoteproc::rproc::alloc(machine_, dev_, dev_.name, make_ops(), *firmware, options_.core);
   if (rproc_ == nullptr) return -ENOMEM;
   on_release([this] { rproc_.reset(); });
   rproc_->set_recovery_disabled(!options_.report_crashes);
