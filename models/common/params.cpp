@@ -259,6 +259,12 @@ std::string distribution::text(std::string_view unit) const {
   return "?";
 }
 
+namespace {
+std::string ambiguous(std::string_view name, const std::vector<std::string>& meant) {
+  return fmt::format("'{}' may be {}: write one of them", name, fmt::join(meant, " or "));
+}
+}  // namespace
+
 param& param_registry::declare(info i, std::string unit, distribution value) {
   if (const auto it = params_.find(i.name); it != params_.end()) return *it->second;
   auto p = std::make_unique<param>();
@@ -272,10 +278,15 @@ param& param_registry::declare(info i, std::string unit, distribution value) {
   p->minimum_ = p->unit_ == "Hz" ? 1 : 0;
   p->rng_ = &rng_.stream(i.name);
   param& declared = *params_.emplace(i.name, std::move(p)).first->second;
-  if (const auto it = pending_.find(i.name); it != pending_.end()) {
-    const std::string text = it->second;
-    pending_.erase(it);
-    if (const auto ok = set(i.name, text); !ok) throw std::invalid_argument(ok.error());
+  for (auto it = pending_.begin(); it != pending_.end();) {
+    auto& [name, wanted] = *it;
+    if (name != i.name && !i.name.ends_with("." + name)) {
+      ++it;
+      continue;
+    }
+    if (const auto ok = set(i.name, wanted.value); !ok) throw std::invalid_argument(ok.error());
+    wanted.meant.push_back(i.name);
+    it = name == i.name ? pending_.erase(it) : std::next(it);
   }
   return declared;
 }
@@ -300,11 +311,17 @@ tl::expected<void, std::string> param_registry::set(std::string_view name, std::
   const auto it = params_.find(name);
   if (it == params_.end()) {
     if (!sealed_) {
-      pending_[std::string(name)] = value;
+      pending_[std::string(name)] = {std::string(value), {}};
       return {};
     }
-    std::vector<std::string> names;
-    for (const auto& [known, p] : params_) names.push_back(known);
+    std::vector<std::string> names, meant;
+    for (const auto& [known, p] : params_) {
+      names.push_back(known);
+      names.push_back(known.substr(known.rfind('.') + 1));
+      if (known.ends_with(fmt::format(".{}", name))) meant.push_back(known);
+    }
+    if (meant.size() == 1) return set(meant.front(), value);
+    if (!meant.empty()) return tl::unexpected(ambiguous(name, meant));
     const std::string near = nearest(name, names);
     return tl::unexpected(fmt::format("there is no parameter '{}'{}", name,
                                       near.empty() ? "" : fmt::format(": did you mean {}?", near)));
@@ -323,7 +340,10 @@ tl::expected<void, std::string> param_registry::set(std::string_view name, std::
 std::vector<std::string> param_registry::seal() {
   sealed_ = true;
   std::vector<std::string> unknown;
-  for (const auto& [name, value] : pending_) unknown.push_back(set(name, value).error());
+  for (const auto& [name, wanted] : pending_) {
+    if (wanted.meant.size() > 1) unknown.push_back(ambiguous(name, wanted.meant));
+    if (wanted.meant.empty()) unknown.push_back(set(name, wanted.value).error());
+  }
   pending_.clear();
   return unknown;
 }

@@ -89,11 +89,13 @@ class param_registry {
   /// One of the names; count() gives its index, a distribution is over indices. unit() is "a|b|c".
   param& choice(info i, std::vector<std::string> names, unsigned default_index);
 
-  /// Sets a parameter from its text. Before it is declared the value is kept and takes effect on declaration.
+  /// Sets a parameter from its text. A name may be given by its end after a dot, `ack_delay` for `m4f.fw.ack_delay`,
+  /// if only one ends so. Before it is declared the value is kept and takes effect on declaration.
   /// @return an error text for a bad value or, once sealed, for an unknown name (with the nearest right one).
   tl::expected<void, std::string> set(std::string_view name, std::string_view value);
 
-  /// Ends declaration. @return the names that were set but that nobody declared, each with its nearest right name.
+  /// Ends declaration. @return what was set but cannot be meant, one text each: a name that nobody declared, with the
+  /// nearest right one; the end of several names.
   std::vector<std::string> seal();
 
   param* find(std::string_view name);
@@ -105,7 +107,11 @@ class param_registry {
 
   random_registry& rng_;
   std::map<std::string, std::unique_ptr<param>, std::less<>> params_;
-  std::map<std::string, std::string, std::less<>> pending_;
+  struct wanted {
+    std::string value;
+    std::vector<std::string> meant;  // declared names that end so
+  };
+  std::map<std::string, wanted, std::less<>> pending_;
   bool sealed_ = false;
 };
 
