@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "models/core/lines.h"
+
 namespace rpsim {
 
 using sc_core::sc_time;
@@ -162,7 +164,10 @@ line_out* secure_proxy::output(std::string_view what, unsigned number) {
   if (what != "irq" || number >= by_number_.size()) return nullptr;
   thread* t = by_number_[number];
   if (t == nullptr || !t->inbound) return nullptr;
-  if (t->irq == nullptr) t->irq = std::make_unique<line_out>(fmt::format("irq_{}", number).c_str());
+  if (t->irq == nullptr) {
+    const child_scope scope(*this);
+    t->irq = std::make_unique<line_out>(fmt::format("irq_{}", number).c_str());
+  }
   return t->irq.get();
 }
 
