@@ -14,8 +14,8 @@ uint32_t hal_read32(uint32_t address);
 void hal_write8(uint32_t address, uint8_t value);
 void hal_write16(uint32_t address, uint16_t value);
 void hal_write32(uint32_t address, uint32_t value);
-void hal_copy_from(void *to, uint32_t address, uint32_t length);
-void hal_copy_to(uint32_t address, const void *from, uint32_t length);
+void hal_copy_from(void* to, uint32_t address, uint32_t length);
+void hal_copy_to(uint32_t address, const void* from, uint32_t length);
 void hal_dmb(void);
 
 /* ---- interrupts: NVIC external interrupt numbers */
@@ -25,15 +25,24 @@ void hal_irq_enable(unsigned irq, unsigned priority);
 void hal_irq_disable(unsigned irq);
 void hal_irq_mask_all(void);   /* PRIMASK = 1 */
 void hal_irq_unmask_all(void); /* PRIMASK = 0 */
+void hal_quiesce(void);        /* masks all; no interrupt source of the core itself is left that could end a WFI */
 
 /* ---- CPU */
 void hal_wfi(void);
-void hal_delay_us(uint32_t us);      /* busy */
-uint32_t hal_cycles(void);           /* DWT cycle counter */
-_Noreturn void hal_lockup(void);     /* an undefined instruction with faults masked */
+void hal_delay_us(uint32_t us);  /* busy */
+uint32_t hal_cycles(void);       /* DWT cycle counter */
+_Noreturn void hal_lockup(void); /* an undefined instruction with faults masked */
+_Noreturn void hal_spin(void);   /* a branch to itself; handlers of unmasked interrupts still run */
+
+/* ---- time since start, from SysTick */
+#define HAL_FOREVER UINT64_MAX
+uint64_t hal_time_us(void);
+/* WFI until any enabled interrupt is pending or the time has come; with interrupts masked, so that none slips in
+ * between the caller's last look and the WFI. May return early: look again. */
+void hal_wfi_until(uint64_t time_us);
 
 /* ---- the image */
-uint32_t hal_resource_table(void);   /* address of the loaded resource table in the core's view */
+uint32_t hal_resource_table(void); /* address of the loaded resource table in the core's view */
 
 /* The application; called with interrupts masked, after .data and .bss are set up. Returning is a lock-up. */
 void app_main(void);
