@@ -28,8 +28,8 @@ enum status : std::uint8_t {
 
 inline constexpr std::uint32_t RING_F_INDIRECT_DESC = 1u << 28, RING_F_EVENT_IDX = 1u << 29;
 
-/// Bytes of a split ring; unsigned 64-bit arithmetic throughout, so that no field of the table can overflow it.
-std::uint64_t vring_size(std::uint32_t num, std::uint32_t align);
+/// Bytes of a split ring, before page rounding. Types are Linux's: the table's alignment arrives sign-extended.
+std::uint64_t vring_size(std::uint32_t num, std::uint64_t align);
 
 /// A split virtqueue in shared memory. Little endian, no access to it is trusted.
 class virtqueue {
@@ -38,7 +38,7 @@ class virtqueue {
     std::string name;  // "input"
     unsigned index = 0;
     std::uint32_t num = 0;  // a power of two; other numbers index as Linux's masks do
-    std::uint32_t align = 0;
+    std::uint64_t align = 0;
     std::uint64_t pa = 0;  // of the descriptor table
     std::uint32_t features = 0;
     std::string log_name;    // what kernel log lines call the device

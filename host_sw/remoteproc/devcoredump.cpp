@@ -1,0 +1,68 @@
+#include "host_sw/remoteproc/devcoredump.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace rpsim::remoteproc {
+
+namespace {
+constexpr unsigned TIMEOUT_SECONDS = 5 * 60;
+}
+
+struct devcoredump::entry {
+  entry(os::kernel& k, dump what, std::string class_path)
+      : d(std::move(what)), path(std::move(class_path)), expire(k) {}
+  dump d;
+  std::string path;
+  os::wait_queue expire;
+  bool expired = false, removed = false;
+};
+
+void devcoredump::add(dump d) {
+  const bool waiting =
+      std::ranges::any_of(entries_, [&](const std::shared_ptr<entry>& e) { return e->d.device == d.device; });
+  if (disabled_ || waiting) return d.free();
+
+  os::kernel& kernel = machine_.os();
+  const std::string name = fmt::format("devcd{}", ++count_);
+  const auto e = std::make_shared<entry>(kernel, std::move(d), "/sys/class/devcoredump/" + name);
+  entries_.push_back(e);
+  machine_.fs().add_directory(e->path);
+  machine_.fs().add_attribute(
+      e->path + "/data", 0600, [e]() -> os::expected<std::string> { return e->d.read(); },
+      [e](std::string_view data) -> os::expected<std::size_t> {
+        e->expired = true;
+        e->expire.wake_up_all();
+        return data.size();
+      });
+  machine_.fs().add_symlink(e->path + "/failing_device", e->d.device_path);
+  machine_.fs().add_symlink(e->d.device_path + "/devcoredump", e->path);
+
+  // The deletion is delayed work in Linux: it never runs inside the write that asks for it.
+  kernel.spawn(name, [this, e, &kernel] {
+    e->expire.wait_event_timeout([e] { return e->expired; }, TIMEOUT_SECONDS * kernel.hz());
+    remove(e);
+  });
+}
+
+void devcoredump::remove(const std::shared_ptr<entry>& e) {
+  if (e->removed) return;
+  e->removed = true;
+  machine_.fs().remove(e->path);
+  machine_.fs().remove(e->d.device_path + "/devcoredump");
+  std::erase(entries_, e);
+  e->d.free();
+}
+
+void devcoredump::disable() {
+  disabled_ = true;
+  const std::list<std::shared_ptr<entry>> all = entries_;
+  for (const std::shared_ptr<entry>& e : all) {
+    e->expired = true;
+    e->expire.wake_up_all();
+    remove(e);
+  }
+}
+
+}  // namespace rpsim::remoteproc
