@@ -24,6 +24,10 @@ std::string device_name(const dt::node& node) {
 /// Interrupt controllers are set up before there are devices; reserved memory is not a device; what is named rpsim
 /// alone is hardware that Linux has no binding for.
 bool becomes_device(const dt::node& node) {
+  // status = "reserved": the hardware is there, for somebody else.
+  for (dt::node at = node; at; at = at.parent()) {
+    if (!at.enabled()) return false;
+  }
   const auto compatible = node.compatible();
   if (compatible.empty() || node.is_compatible("arm,gic-v3") || node.is_compatible("shared-dma-pool")) return false;
   return std::ranges::any_of(compatible, [](const std::string& c) { return !c.starts_with("rpsim,"); }) &&
