@@ -9,11 +9,9 @@ namespace rpsim::remoteproc {
 
 namespace {
 
-using shown = os::expected<std::string>;
 using stored = os::expected<std::size_t>;
 
 constexpr std::size_t RECOVERY_MAX = 10, COREDUMP_MAX = 20, NAME_MAX_SHOWN = 98, TRACE_CHUNK = 256;
-constexpr unsigned READ_ONLY = 0400, READ_WRITE = 0600, WRITE_ONLY = 0200;
 
 /// What the file copies from user space, a newline at its end replaced by NUL.
 os::expected<std::string> command(std::string_view data, std::size_t most) {
@@ -90,9 +88,11 @@ std::string memory_text(const rsc::carveout_entry& e, std::string_view name) {
 
 std::string vdev_text(const rsc::vdev_entry& e) {
   std::string text = fmt::format(
-      "  ID {}\n  Notify ID {}\n  Device features {:#x}\n  Guest features {:#x}\n  Config length {:#x}\n  Status {:#x}\n"
+      "  ID {}\n  Notify ID {}\n  Device features {:#x}\n  Guest features {:#x}\n  Config length {:#x}\n  Status "
+      "{:#x}\n"
       "  Number of vrings {}\n  Reserved (should be zero) [{}][{}]\n\n",
-      e.id, e.notifyid, e.dfeatures, e.gfeatures, e.config_len, e.status, e.num_of_vrings, e.reserved[0], e.reserved[1]);
+      e.id, e.notifyid, e.dfeatures, e.gfeatures, e.config_len, e.status, e.num_of_vrings, e.reserved[0],
+      e.reserved[1]);
   for (std::size_t i = 0; i < e.vrings.size(); ++i) {
     const rsc::vring_entry& v = e.vrings[i];
     text += fmt::format(
@@ -135,8 +135,9 @@ std::string show_resource_table(rproc::impl& r) {
       text += vdev_text(rsc::vdev_entry(payload));
     } else if (type == rsc::TRACE) {
       const rsc::trace_entry e(payload);
-      text += fmt::format("  Device Address {:#x}\n  Length {:#x} Bytes\n  Reserved (should be zero) [{}]\n  Name {}\n\n",
-                          e.da, e.len, e.reserved, rsc::name_at(payload, size - rsc::NAME_SIZE));
+      text +=
+          fmt::format("  Device Address {:#x}\n  Length {:#x} Bytes\n  Reserved (should be zero) [{}]\n  Name {}\n\n",
+                      e.da, e.len, e.reserved, rsc::name_at(payload, size - rsc::NAME_SIZE));
     } else {
       text += memory_text(rsc::carveout_entry(payload), rsc::name_at(payload, size - rsc::NAME_SIZE));
     }
@@ -169,51 +170,60 @@ std::string show_trace(rproc::impl& r, std::uint32_t da, std::uint32_t len) {
   return pa != 0 ? text : "Trace  not available\n";
 }
 
+/// As root opens it, whatever the mode: a missing operation is EINVAL. The whole text with one read, however long.
+class debugfs_file final : public os::file {
+ public:
+  using show = std::function<std::string(rproc::impl&)>;
+  using store = stored (*)(rproc::impl&, std::string_view);
+  debugfs_file(std::shared_ptr<rproc::impl> r, show read, store write)
+      : r_(std::move(r)), show_(std::move(read)), store_(write) {}
+
+  os::expected<std::string> read() override {
+    if (!show_) return tl::unexpected(EINVAL);
+    if (r_->self == nullptr) return tl::unexpected(EIO);
+    return std::exchange(shown_, true) ? std::string() : show_(*r_);
+  }
+  stored write(std::string_view data) override {
+    if (store_ == nullptr) return tl::unexpected(EINVAL);
+    if (r_->self == nullptr) return tl::unexpected(EIO);
+    return store_(*r_, data);
+  }
+
+ private:
+  std::shared_ptr<rproc::impl> r_;
+  show show_;
+  store store_;
+  bool shown_ = false;
+};
+
+void add_file(rproc::impl& r, const std::string& path, debugfs_file::show read, debugfs_file::store write) {
+  r.machine.fs().add_device(
+      path, [owner = r.shared_from_this(), read = std::move(read), write]() -> os::expected<std::unique_ptr<os::file>> {
+        return std::make_unique<debugfs_file>(owner, read, write);
+      });
+}
+
 }  // namespace
 
 void rproc::impl::add_debugfs() {
-  os::vfs& fs = machine.fs();
-  const auto file = [&](std::string_view name, unsigned mode, std::string (*show)(impl&),
-                        stored (*store)(impl&, std::string_view)) {
-    os::vfs::show read;
-    os::vfs::store write;
-    if (show != nullptr) {
-      read = [r = shared_from_this(), show]() -> shown {
-        if (r->self == nullptr) return tl::unexpected(EIO);
-        return show(*r);
-      };
-    }
-    if (store != nullptr) {
-      write = [r = shared_from_this(), store](std::string_view data) -> stored {
-        if (r->self == nullptr) return tl::unexpected(EIO);
-        return store(*r, data);
-      };
-    }
-    fs.add_attribute(fmt::format("{}/{}", debugfs_path(), name), mode, std::move(read), std::move(write));
-  };
-  fs.add_directory(debugfs_path());
-  file("name", READ_ONLY, [](impl& r) { return r.name.substr(0, NAME_MAX_SHOWN) + "\n"; }, nullptr);
-  file(
-      "recovery", READ_WRITE, [](impl& r) -> std::string { return r.recovery_disabled ? "disabled\n" : "enabled\n"; },
-      store_recovery);
-  file("crash", WRITE_ONLY, nullptr, store_crash);
-  file("resource_table", READ_ONLY, show_resource_table, nullptr);
-  file("carveout_memories", READ_ONLY, show_carveouts, nullptr);
-  file(
-      "coredump", READ_WRITE, [](impl& r) -> std::string { return to_string(r.dump_conf) + std::string("\n"); },
-      store_coredump);
+  const std::string at = debugfs_path() + "/";
+  machine.fs().add_directory(debugfs_path());
+  add_file(
+      *this, at + "name", [](impl& r) { return r.name.substr(0, NAME_MAX_SHOWN) + "\n"; }, nullptr);
+  add_file(
+      *this, at + "recovery", [](impl& r) { return r.recovery_disabled ? "disabled\n" : "enabled\n"; }, store_recovery);
+  add_file(*this, at + "crash", {}, store_crash);
+  add_file(*this, at + "resource_table", show_resource_table, nullptr);
+  add_file(*this, at + "carveout_memories", show_carveouts, nullptr);
+  add_file(
+      *this, at + "coredump", [](impl& r) { return to_string(r.dump_conf) + std::string("\n"); }, store_coredump);
 }
 
 void rproc::impl::remove_debugfs() { machine.fs().remove(debugfs_path()); }
 
 void rproc::impl::add_trace_file(const trace_buffer& t) {
-  machine.fs().add_attribute(
-      t.path, READ_ONLY,
-      [r = shared_from_this(), da = t.da, len = t.len]() -> shown {
-        if (r->self == nullptr) return tl::unexpected(EIO);
-        return show_trace(*r, da, len);
-      },
-      {});
+  add_file(
+      *this, t.path, [da = t.da, len = t.len](impl& r) { return show_trace(r, da, len); }, nullptr);
 }
 
 }  // namespace rpsim::remoteproc

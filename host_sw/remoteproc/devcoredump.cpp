@@ -1,8 +1,9 @@
 #include "host_sw/remoteproc/devcoredump.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
 
 namespace rpsim::remoteproc {
 
@@ -19,6 +20,26 @@ struct devcoredump::entry {
   bool expired = false, removed = false;
 };
 
+/// A binary attribute: the reader takes it in pieces, of any total length.
+class devcoredump::data_file final : public os::file {
+ public:
+  explicit data_file(std::shared_ptr<entry> e) : entry_(std::move(e)) {}
+  os::expected<std::string> read() override {
+    if (entry_->removed) return tl::unexpected(ENODEV);
+    return std::exchange(shown_, true) ? std::string() : entry_->d.read();
+  }
+  os::expected<std::size_t> write(std::string_view data) override {
+    if (entry_->removed) return tl::unexpected(ENODEV);
+    entry_->expired = true;
+    entry_->expire.wake_up_all();
+    return data.size();
+  }
+
+ private:
+  std::shared_ptr<entry> entry_;
+  bool shown_ = false;
+};
+
 void devcoredump::add(dump d) {
   const bool waiting =
       std::ranges::any_of(entries_, [&](const std::shared_ptr<entry>& e) { return e->d.device == d.device; });
@@ -29,13 +50,8 @@ void devcoredump::add(dump d) {
   const auto e = std::make_shared<entry>(kernel, std::move(d), "/sys/class/devcoredump/" + name);
   entries_.push_back(e);
   machine_.fs().add_directory(e->path);
-  machine_.fs().add_attribute(
-      e->path + "/data", 0600, [e]() -> os::expected<std::string> { return e->d.read(); },
-      [e](std::string_view data) -> os::expected<std::size_t> {
-        e->expired = true;
-        e->expire.wake_up_all();
-        return data.size();
-      });
+  machine_.fs().add_device(e->path + "/data",
+                           [e]() -> os::expected<std::unique_ptr<os::file>> { return std::make_unique<data_file>(e); });
   machine_.fs().add_symlink(e->path + "/failing_device", e->d.device_path);
   machine_.fs().add_symlink(e->d.device_path + "/devcoredump", e->path);
 

@@ -1,6 +1,6 @@
 #pragma once
-// Where the core's behaviour differs between its histories. MAIN is the base; a history overrides the points at which it
-// does something else.
+// Where the core's behaviour differs between its histories. MAIN is the base; a history overrides the points at which
+// it does something else.
 
 #include <memory>
 #include <string_view>

@@ -669,7 +669,9 @@ void rproc::add_reserved_carveout(std::string name, unsigned index, std::uint32_
   impl_->register_carveout({.name = std::move(name), .len = len, .da = da, .reserved_memory = index});
 }
 
-void rproc::coredump_add_segment(std::uint64_t da, std::size_t size) { impl_->dump_segments.push_back({da, size, {}, {}}); }
+void rproc::coredump_add_segment(std::uint64_t da, std::size_t size) {
+  impl_->dump_segments.push_back({da, size, {}, {}});
+}
 
 void rproc::coredump_add_custom_segment(std::uint64_t da, std::size_t size, dump_function dump, std::string name) {
   impl_->dump_segments.push_back({da, size, std::move(dump), std::move(name)});

@@ -15,14 +15,23 @@ namespace rpsim::remoteproc::rsc {
 
 inline constexpr std::uint32_t ADDR_ANY = 0xFFFFFFFF;
 
-enum type : std::uint32_t { CARVEOUT = 0, DEVMEM = 1, TRACE = 2, VDEV = 3, LAST = 4, VENDOR_START = 128, VENDOR_END = 512 };
+enum type : std::uint32_t {
+  CARVEOUT = 0,
+  DEVMEM = 1,
+  TRACE = 2,
+  VDEV = 3,
+  LAST = 4,
+  VENDOR_START = 128,
+  VENDOR_END = 512
+};
 
 // Sizes in bytes; an entry's size counts from behind its type word.
 inline constexpr std::size_t HEADER_SIZE = 16, TYPE_SIZE = 4, CARVEOUT_SIZE = 52, TRACE_SIZE = 44, VDEV_SIZE = 24,
                              VRING_SIZE = 20, NAME_SIZE = 32;
 // Offsets of what the host writes.
-inline constexpr std::size_t CARVEOUT_DA = 0, CARVEOUT_PA = 4, CARVEOUT_LEN = 8, VDEV_DFEATURES = 8, VDEV_GFEATURES = 12,
-                             VDEV_CONFIG_LEN = 16, VDEV_STATUS = 20, VDEV_VRINGS = 24, VRING_DA = 0, VRING_NOTIFYID = 12;
+inline constexpr std::size_t CARVEOUT_DA = 0, CARVEOUT_PA = 4, CARVEOUT_LEN = 8, VDEV_DFEATURES = 8,
+                             VDEV_GFEATURES = 12, VDEV_CONFIG_LEN = 16, VDEV_STATUS = 20, VDEV_VRINGS = 24,
+                             VRING_DA = 0, VRING_NOTIFYID = 12;
 
 std::uint32_t u32_at(std::span<const std::byte> bytes, std::size_t offset);
 
@@ -87,8 +96,8 @@ class table_pointer {
 };
 
 /// Calls `entry` with (type, payload offset, bytes available) for each entry; a non-zero result ends the walk and is
-/// returned. -EINVAL for an entry that does not lie in `table_size`. The number of entries and their offsets are read as
-/// they stand. §3.3
+/// returned. -EINVAL for an entry that does not lie in `table_size`. The number of entries and their offsets are read
+/// as they stand. §3.3
 int for_each_entry(const table_pointer& table, std::size_t table_size,
                    const std::function<void(const char*)>& log_error,
                    const std::function<int(std::uint32_t type, std::size_t offset, std::size_t available)>& entry);

@@ -83,8 +83,12 @@ int rproc::impl::handle_carveout(std::size_t offset, std::size_t available) {
     c->flags = entry.flags;
     return 0;
   }
-  register_carveout(
-      {.name = wanted, .len = entry.len, .da = entry.da, .flags = entry.flags, .allocate = true, .table_offset = offset});
+  register_carveout({.name = wanted,
+                     .len = entry.len,
+                     .da = entry.da,
+                     .flags = entry.flags,
+                     .allocate = true,
+                     .table_offset = offset});
   return 0;
 }
 
@@ -131,11 +135,9 @@ int rproc::impl::handle_vdev(std::size_t offset, std::size_t available) {
 // ---- carveouts
 
 void rproc::impl::report_carveout(const carveout& c, std::string_view what) {
-  emit("rproc.carveout", {{"carveout", c.name},
-                          field::hex("pa", c.pa),
-                          field::hex("da", c.da),
-                          field::hex("len", c.len),
-                          {"what", what}});
+  emit(
+      "rproc.carveout",
+      {{"carveout", c.name}, field::hex("pa", c.pa), field::hex("da", c.da), field::hex("len", c.len), {"what", what}});
 }
 
 carveout* rproc::impl::find_carveout(std::string_view wanted) {

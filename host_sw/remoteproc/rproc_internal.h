@@ -1,12 +1,12 @@
 #pragma once
 // The remoteproc core's own view of a processor: shared by the files of this folder, nobody else's.
 
+#include <fmt/format.h>
+
 #include <array>
 #include <list>
 #include <map>
 #include <optional>
-
-#include <fmt/format.h>
 
 #include "host_sw/remoteproc/dma_pool.h"
 #include "host_sw/remoteproc/history.h"
@@ -22,9 +22,9 @@ struct carveout {
   std::string name;  // 31 characters at most
   std::uint64_t pa = 0, dma = 0, len = 0;
   std::uint32_t da = rsc::ADDR_ANY, flags = 0;
-  bool allocate = false;                       // by the default allocator, once the resource walk is through
-  std::optional<std::size_t> table_offset;     // payload of the table entry it is bound to
-  std::optional<unsigned> reserved_memory;     // index in memory-region
+  bool allocate = false;                    // by the default allocator, once the resource walk is through
+  std::optional<std::size_t> table_offset;  // payload of the table entry it is bound to
+  std::optional<unsigned> reserved_memory;  // index in memory-region
 };
 
 struct dump_segment {
@@ -154,7 +154,7 @@ struct rproc::impl : std::enable_shared_from_this<rproc::impl> {
   rproc_state state = rproc_state::offline;
   int power = 0;
   bool auto_boot = true, recovery_disabled = false, sysfs_read_only = false, attach_on_recovery = false;
-  bool subdevs_started = false, deleting = false, put_on_release = false, published = false;
+  bool subdevs_started = false, deleting = false, put_on_release = false, in_sysfs = false;
   unsigned crash_count = 0;
   int max_notifyid = -1;
   unsigned nb_vdev = 0;

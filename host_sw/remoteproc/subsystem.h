@@ -1,6 +1,6 @@
 #pragma once
-// What all remote processors of one machine share: Linux's file-scope state of the remoteproc core, the virtio index and
-// the device-coredump class.
+// What all remote processors of one machine share: Linux's file-scope state of the remoteproc core, the virtio index
+// and the device-coredump class.
 
 #include <list>
 #include <memory>

@@ -72,18 +72,19 @@ void rproc::impl::add_sysfs() {
   const auto attribute = [&](std::string_view file, unsigned permissions, std::string (*show)(const impl&),
                              stored (*store)(impl&, std::string_view)) {
     os::vfs::show read = [r = shared_from_this(), show]() -> shown {
-      if (r->deleting) return tl::unexpected(ENODEV);
+      if (!r->in_sysfs) return tl::unexpected(ENODEV);
       return show(*r) + "\n";
     };
     os::vfs::store write;
     if (store != nullptr && permissions == READ_WRITE) {
       write = [r = shared_from_this(), store](std::string_view data) -> stored {
-        if (r->deleting) return tl::unexpected(ENODEV);
+        if (!r->in_sysfs) return tl::unexpected(ENODEV);
         return store(*r, data);
       };
     }
     fs.add_attribute(fmt::format("{}/{}", sysfs_path(), file), permissions, std::move(read), std::move(write));
   };
+  in_sysfs = true;
   fs.add_directory(sysfs_path());
   attribute(
       "coredump", mode, [](const impl& r) -> std::string { return to_string(r.dump_conf); }, store_coredump);
@@ -94,10 +95,15 @@ void rproc::impl::add_sysfs() {
       "firmware", mode,
       [](const impl& r) { return r.state == rproc_state::attached ? std::string("unknown") : r.firmware_name; },
       [](impl& r, std::string_view data) { return taken(data, r.set_firmware(data)); });
-  attribute("state", mode, [](const impl& r) -> std::string { return to_string(r.state); }, store_state);
-  attribute("name", READ_ONLY, [](const impl& r) { return r.name; }, nullptr);
+  attribute(
+      "state", mode, [](const impl& r) -> std::string { return to_string(r.state); }, store_state);
+  attribute(
+      "name", READ_ONLY, [](const impl& r) { return r.name; }, nullptr);
 }
 
-void rproc::impl::remove_sysfs() { machine.fs().remove(sysfs_path()); }
+void rproc::impl::remove_sysfs() {
+  in_sysfs = false;
+  machine.fs().remove(sysfs_path());
+}
 
 }  // namespace rpsim::remoteproc

@@ -1,9 +1,9 @@
 // Split virtqueues, driver side. Facts: linux-source-6.12 drivers/virtio/virtio_ring.c (split ring, no indirect
 // descriptors as every buffer has one part), reference/remoteproc-core.md §7.
 
-#include <cstring>
-
 #include <fmt/format.h>
+
+#include <cstring>
 
 #include "host_sw/remoteproc/virtio.h"
 
@@ -96,7 +96,8 @@ std::optional<virtqueue::used> virtqueue::get_buf() {
   const used result{token_[id], length};
   token_[id] = 0;
 
-  // The end of the chain is looked for in shared memory: a device that sets NEXT makes the host free what it never used.
+  // The end of the chain is looked for in shared memory: a device that sets NEXT makes the host free what it never
+  // used.
   std::uint32_t last = id;
   for (std::uint32_t steps = 0; (kernel_.readw(setup_.pa + DESC_SIZE * last + 12) & DESC_F_NEXT) != 0; ++steps) {
     if (steps == setup_.num) kernel_.oops("vring-loop", "endless chain of descriptors");
