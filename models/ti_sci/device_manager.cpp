@@ -92,8 +92,9 @@ device_manager::device_manager(sc_core::sc_module_name name, sim_context& contex
       processors_(context, label(), node),
       resources_(node),
       clocks_(node) {
-  identity_.name = label().c_str();
-  payload_.set_extension(&identity_);
+  auto* identity = new initiator_extension;  // the payload deletes it
+  identity->name = label().c_str();
+  payload_.set_extension(identity);
   payload_.set_data_length(4);
   payload_.set_streaming_width(4);
 
@@ -112,7 +113,7 @@ device_manager::device_manager(sc_core::sc_module_name name, sim_context& contex
   dont_initialize();
 }
 
-device_manager::~device_manager() { payload_.clear_extension(&identity_); }
+device_manager::~device_manager() = default;
 
 void device_manager::add_hosts(const dt::node& section, const dt::node& proxy) {
   const auto data = proxy.reg("target_data");

@@ -102,7 +102,6 @@ class device_manager final : public model {
 
   tlm_utils::simple_initiator_socket<device_manager, 32> bus_;
   tlm::tlm_generic_payload payload_;
-  initiator_extension identity_;
 
   param &interrupt_latency_, &pm_latency_, &rm_latency_, &proc_latency_, &psc_poll_limit_, &psc_read_time_;
 
