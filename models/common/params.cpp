@@ -275,6 +275,7 @@ param& param_registry::declare(info i, std::string unit, distribution value) {
   p->description_ = std::move(i.description);
   p->default_ = p->value_ = std::move(value);
   p->constant_ = p->value_.lower();
+  p->constant_time_ = param::to_time(p->constant_);
   p->minimum_ = p->unit_ == "Hz" ? 1 : 0;
   p->rng_ = &rng_.stream(i.name);
   param& declared = *params_.emplace(i.name, std::move(p)).first->second;
@@ -334,6 +335,7 @@ tl::expected<void, std::string> param_registry::set(std::string_view name, std::
   }
   p.value_ = std::move(*parsed);
   p.constant_ = p.value_.lower();
+  p.constant_time_ = param::to_time(p.constant_);
   return {};
 }
 

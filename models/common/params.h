@@ -54,19 +54,23 @@ class param {
   const distribution& value() const { return value_; }
   const distribution& default_value() const { return default_; }
 
-  sc_core::sc_time time() { return sc_core::sc_time::from_value(static_cast<std::uint64_t>(draw() + 0.5)); }
+  sc_core::sc_time time() { return value_.is_constant() ? constant_time_ : to_time(draw()); }
   double real() { return draw(); }
   std::uint64_t count() { return static_cast<std::uint64_t>(draw() + 0.5); }
   bool flag() { return draw() != 0; }
 
  private:
   friend class param_registry;
+  static sc_core::sc_time to_time(double picoseconds) {
+    return sc_core::sc_time::from_value(static_cast<std::uint64_t>(picoseconds + 0.5));
+  }
   double draw() { return value_.is_constant() ? constant_ : value_.sample(*rng_); }
 
   std::string name_, unit_, source_, description_;
   provenance origin_ = provenance::assumed;
   distribution value_, default_;
   double constant_ = 0;
+  sc_core::sc_time constant_time_;  // the same, ready for a bus access
   double minimum_ = 0;
   random_stream* rng_ = nullptr;
 };
