@@ -188,7 +188,7 @@ remoteproc::rproc_ops k3_rproc::make_ops() {
   ops.kick = [this](rproc&, int vqid) { kick(vqid); };
   ops.da_to_pa = [this](rproc&, std::uint64_t da, std::size_t len) { return da_to_pa(da, len); };
   ops.get_loaded_rsc_table = [this](rproc&) { return loaded_table(); };
-  if (policy_.needs_capability) {
+  if (policy_.reads_capability) {
     ops.handle_rsc = [this](rproc&, std::uint32_t type, std::span<const std::byte> payload, std::size_t) {
       return handle_resource(type, payload);
     };
@@ -383,12 +383,13 @@ remoteproc::live_table k3_rproc::loaded_table() const {
 
 int k3_rproc::handle_resource(std::uint32_t type, std::span<const std::byte> payload) {
   constexpr int HANDLED = 0, IGNORED = 1;
-  if (type != VENDOR_RESOURCE) return IGNORED;
+  // `payload` reaches to the end of the table; length, magic and version come first.
+  if (type != VENDOR_RESOURCE || payload.size() < 12) return IGNORED;
+  if (std::memcmp(payload.data() + 4, VENDOR_MAGIC.data(), VENDOR_MAGIC.size()) != 0) return IGNORED;
   if (payload.size() < VENDOR_BYTES || word_at(payload, 0) != VENDOR_BYTES) {
     log(log_level::err, "vendor rsc entry has a wrong length");
     return -EINVAL;
   }
-  if (std::memcmp(payload.data() + 4, VENDOR_MAGIC.data(), VENDOR_MAGIC.size()) != 0) return IGNORED;
   if (word_at(payload, 8) != VENDOR_VERSION) {
     log(log_level::warning, fmt::format("vendor rsc entry of unknown version {}", word_at(payload, 8)));
     return IGNORED;

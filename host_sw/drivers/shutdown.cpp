@@ -27,9 +27,18 @@ constexpr std::array POLICIES = std::to_array<shutdown_policy>({
      .ignores_reset_result = true,
      .suspends = true},
     // What the review asked for; not posted as far as is known: assumed to be v2 in everything else.
-    {.name = "v3", .asks = true, .ack_timeout_ms = 5000, .resets_crashed_unasked = true, .needs_capability = true},
+    {.name = "v3",
+     .asks = true,
+     .ack_timeout_ms = 5000,
+     .resets_crashed_unasked = true,
+     .reads_capability = true,
+     .needs_capability = true},
     // The last mail of the review: firmware that acknowledges without declaring it exists.
-    {.name = "v3-acks-unflagged", .asks = true, .ack_timeout_ms = 5000, .resets_crashed_unasked = true},
+    {.name = "v3-acks-unflagged",
+     .asks = true,
+     .ack_timeout_ms = 5000,
+     .resets_crashed_unasked = true,
+     .reads_capability = true},
 });
 
 }  // namespace

@@ -20,7 +20,8 @@ struct shutdown_policy {
   bool frees_channel = false;  // the mailbox channel is requested in start and attach, freed after the acknowledge
   bool ignores_reset_result = false;
   bool resets_crashed_unasked = false;  // a core in state CRASHED is not asked
-  bool needs_capability = false;        // firmware that does not declare that it answers is not asked
+  bool reads_capability = false;        // knows the vendor entry of the resource table
+  bool needs_capability = false;        // firmware that does not declare there that it answers is not asked
   bool suspends = false;                // takes part in system sleep through a PM notifier
 };
 
