@@ -15,6 +15,8 @@ class dmi_window {
       : base_(dmi.get_dmi_ptr()),
         start_(dmi.get_start_address()),
         last_(dmi.get_end_address() - dmi.get_start_address()),
+        read_latency_(dmi.get_read_latency()),
+        write_latency_(dmi.get_write_latency()),
         read_(dmi.is_read_allowed()),
         write_(dmi.is_write_allowed()) {}
 
@@ -38,10 +40,14 @@ class dmi_window {
     return base_ != nullptr && start <= start_ + last_ && end >= start_;
   }
   explicit operator bool() const { return base_ != nullptr; }
+  const sc_core::sc_time& latency(tlm::tlm_command command) const {
+    return command == tlm::TLM_READ_COMMAND ? read_latency_ : write_latency_;
+  }
 
  private:
   unsigned char* base_ = nullptr;
   std::uint64_t start_ = 0, last_ = 0;  // last_: offset of the last byte
+  sc_core::sc_time read_latency_, write_latency_;
   bool read_ = false, write_ = false;
 };
 

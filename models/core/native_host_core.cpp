@@ -81,39 +81,45 @@ dmi_window native_host_core::window(std::uint64_t address) const {
   return {};
 }
 
-bus_status native_host_core::read(std::uint64_t address, std::span<std::byte> data) {
+unsigned char* native_host_core::direct(tlm::tlm_command command, std::uint64_t address, std::uint64_t length,
+                                        sc_core::sc_time& cost) {
+  if (length == 0 || stopped_) return nullptr;
   for (const dmi_window& w : windows_) {
-    if (data.empty()) break;
-    if (const auto* from = w.find(tlm::TLM_READ_COMMAND, address, data.size()); from != nullptr && !stopped_) {
-      std::memcpy(data.data(), from, data.size());
-      spend(memory_time(data.size()));
-      return bus_status::ok;
+    if (auto* memory = w.find(command, address, length)) {
+      cost = w.latency(command) + memory_time(length);
+      return memory;
     }
+  }
+  return nullptr;
+}
+
+bus_status native_host_core::read(std::uint64_t address, std::span<std::byte> data) {
+  sc_core::sc_time cost;
+  if (const auto* from = direct(tlm::TLM_READ_COMMAND, address, data.size(), cost)) {
+    std::memcpy(data.data(), from, data.size());
+    spend(cost);
+    return bus_status::ok;
   }
   return access(tlm::TLM_READ_COMMAND, address, data.data(), data.size());
 }
 
 bus_status native_host_core::write(std::uint64_t address, std::span<const std::byte> data) {
-  for (const dmi_window& w : windows_) {
-    if (data.empty()) break;
-    if (auto* to = w.find(tlm::TLM_WRITE_COMMAND, address, data.size()); to != nullptr && !stopped_) {
-      std::memcpy(to, data.data(), data.size());
-      spend(memory_time(data.size()));
-      return bus_status::ok;
-    }
+  sc_core::sc_time cost;
+  if (auto* to = direct(tlm::TLM_WRITE_COMMAND, address, data.size(), cost)) {
+    std::memcpy(to, data.data(), data.size());
+    spend(cost);
+    return bus_status::ok;
   }
   // TLM has one data pointer for both directions; a target does not write through it on a write command.
   return access(tlm::TLM_WRITE_COMMAND, address, const_cast<std::byte*>(data.data()), data.size());
 }
 
 bus_status native_host_core::fill(std::uint64_t address, std::byte value, std::uint64_t length) {
-  for (const dmi_window& w : windows_) {
-    if (length == 0) break;
-    if (auto* to = w.find(tlm::TLM_WRITE_COMMAND, address, length); to != nullptr && !stopped_) {
-      std::memset(to, static_cast<int>(value), length);
-      spend(memory_time(length));
-      return bus_status::ok;
-    }
+  sc_core::sc_time cost;
+  if (auto* to = direct(tlm::TLM_WRITE_COMMAND, address, length, cost)) {
+    std::memset(to, static_cast<int>(value), length);
+    spend(cost);
+    return bus_status::ok;
   }
   std::array<std::byte, 4096> chunk;
   chunk.fill(value);

@@ -45,6 +45,8 @@ class native_host_core final : public host_core, private bus_port, private tlm::
   bus_status write(std::uint64_t address, std::span<const std::byte> data) override;
   bus_status fill(std::uint64_t address, std::byte value, std::uint64_t length) override;
   bus_status access(tlm::tlm_command command, std::uint64_t address, std::byte* data, std::uint64_t length);
+  /// Direct access: where the memory is and what the access costs; nullptr if it has to go over the bus.
+  unsigned char* direct(tlm::tlm_command command, std::uint64_t address, std::uint64_t length, sc_core::sc_time& cost);
   void request_window(transaction& t, std::uint64_t address);
   void spend(const sc_core::sc_time& t);
   sc_core::sc_time memory_time(std::uint64_t length);

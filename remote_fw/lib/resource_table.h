@@ -30,8 +30,7 @@ struct rsc_trace {
 
 /* Ours: what the firmware can do, for a driver that asks first. Modelled on the vendor entry of NXP's i.MX DSP; TI has
  * published none (reference/k3.md §5). */
-#define RSC_K3_MAGIC \
-  { 'T', 'I', 'K', '3' }
+#define RSC_K3_MAGIC "rpsm"
 #define RSC_K3_ANSWERS_SHUTDOWN (1u << 0)
 struct rsc_vendor_k3 {
   uint32_t type;

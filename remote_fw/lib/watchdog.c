@@ -21,6 +21,7 @@ void watchdog_start(uint32_t timeout_ms) {
   hal_write32(RTI_WWDRXCTRL, REACTION_NMI);
   hal_write32(RTI_WWDSIZECTRL, WINDOW_100_PERCENT);
   hal_write32(RTI_DWDCTRL, ENABLE_KEY);
+  watchdog_service(); /* reaction and window count from the first service on */
 }
 
 void watchdog_service(void) {

@@ -1,0 +1,4 @@
+/* Ends. */
+#include "remote_fw/hal/hal.h"
+
+void app_main(void) {}
