@@ -44,8 +44,8 @@ namespace {
 
 class state_check final : public checks::check {
  public:
-  state_check(const expectation& e, const expect_state& s) : check(e), spec_(s) {}
-  void on_event(const event& e) override { states_.on_event(e); }
+  state_check(const expectation& e, const expect_state& s, const state_tracker& states) : check(e), spec_(s), states_(states) {}
+  void on_event(const event&) override {}
   std::string verdict() const override {
     const std::string_view now = states_.state(spec_.state.what);
     if (now == spec_.state.state) return "";
@@ -54,7 +54,7 @@ class state_check final : public checks::check {
 
  private:
   const expect_state& spec_;
-  state_tracker states_;
+  const state_tracker& states_;
 };
 
 class order_check final : public checks::check {
@@ -156,11 +156,11 @@ class log_check final : public checks::check {
   bool found_ = false;
 };
 
-std::unique_ptr<checks::check> make_check(const expectation& e) {
+std::unique_ptr<checks::check> make_check(const expectation& e, const state_tracker& states) {
   return std::visit(
       [&](const auto& what) -> std::unique_ptr<checks::check> {
         using T = std::decay_t<decltype(what)>;
-        if constexpr (std::is_same_v<T, expect_state>) return std::make_unique<state_check>(e, what);
+        if constexpr (std::is_same_v<T, expect_state>) return std::make_unique<state_check>(e, what, states);
         if constexpr (std::is_same_v<T, expect_order>) return std::make_unique<order_check>(e, what);
         if constexpr (std::is_same_v<T, expect_never>) return std::make_unique<never_check>(e, what);
         if constexpr (std::is_same_v<T, expect_count>) return std::make_unique<count_check>(e, what);
@@ -172,8 +172,8 @@ std::unique_ptr<checks::check> make_check(const expectation& e) {
 
 }  // namespace
 
-checks::checks(const scenario& s) {
-  for (const expectation& e : s.expect) checks_.push_back(make_check(e));
+checks::checks(const scenario& s, const state_tracker& states) {
+  for (const expectation& e : s.expect) checks_.push_back(make_check(e, states));
   for (const measure_spec& m : s.measures) {
     measures_.push_back({m.name, m.from.text(), m.to.text(), {}});
     specs_.push_back(&m);

@@ -28,7 +28,8 @@ class checks final : public trace_sink {
  public:
   class check;
 
-  explicit checks(const scenario& s);
+  /// `states` is read at the end.
+  checks(const scenario& s, const state_tracker& states);
   ~checks() override;
   void on_event(const event& e) override;
   /// After the last event. Every expectation in the scenario's order, then each measure that measured nothing.

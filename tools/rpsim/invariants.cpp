@@ -129,9 +129,13 @@ class resource_table_write final : public invariant {
   resource_table_write(system_view& view, std::string host)
       : invariant("resource-table-write"), view_(view), host_(std::move(host)) {}
 
+  void finish() override {
+    while (!tables_.empty()) release(std::string(tables_.begin()->first));
+  }
   void on_event(const event& e) override {
     if (e.name == "rproc.table") {
       if (e.text("what") == "restored") {
+        if (const auto it = tables_.find(e.source); it != tables_.end()) it->second.held_back.clear();
         release(e.source);
       } else {
         take(e, e.text("what") == "attached");
@@ -139,7 +143,7 @@ class resource_table_write final : public invariant {
     } else if (e.name == "rproc.state" && (e.text("to") == "offline" || e.text("to") == "detached")) {
       release(e.source);
     } else if (e.name == "memory.write" && e.text("by") == host_) {
-      for (const auto& [owner, t] : tables_) {
+      for (auto& [owner, t] : tables_) {
         if (e.text("region") == t.region) judge(t, e.number("offset"), e.number("size"));
       }
     }
@@ -152,12 +156,16 @@ class resource_table_write final : public invariant {
   struct table {
     std::string region;
     std::vector<range> writable;
+    bool attached = false;
+    // What a detach restores is a write to all of it, and known for one only when `restored` follows.
+    std::vector<std::string> held_back;
   };
 
   void release(std::string_view owner) {
     const auto it = tables_.find(owner);
     if (it == tables_.end()) return;
     view_.unwatch(it->second.region);
+    for (const std::string& text : it->second.held_back) report(text);
     tables_.erase(it);
   }
 
@@ -166,7 +174,7 @@ class resource_table_write final : public invariant {
     const std::uint64_t size = e.number("size");
     std::vector<std::byte> bytes(size);
     if (size < 16 || size > 0x100000 || !view_.read(e.number("pa"), bytes.data(), bytes.size())) return;
-    table t{fmt::format("resource table of {}", e.source), writable(bytes, attached)};
+    table t{fmt::format("resource table of {}", e.source), writable(bytes, attached), attached, {}};
     view_.watch(t.region, e.number("pa"), size);
     tables_.emplace(e.source, std::move(t));
   }
@@ -196,11 +204,17 @@ class resource_table_write final : public invariant {
     return ranges;
   }
 
-  void judge(const table& t, std::uint64_t offset, std::uint64_t size) {
+  void judge(table& t, std::uint64_t offset, std::uint64_t size) {
     const bool allowed = std::ranges::any_of(t.writable, [&](const range& r) {
       return offset >= r.first && offset + size <= r.first + r.size;
     });
-    if (!allowed) report(fmt::format("{} bytes at offset {} of the {} in use", size, offset, t.region));
+    if (allowed) return;
+    std::string text = fmt::format("the host wrote {} bytes at offset {} of the {}", size, offset, t.region);
+    if (t.attached) {
+      t.held_back.push_back(std::move(text));
+    } else {
+      report(text);
+    }
   }
 
   system_view& view_;
@@ -267,6 +281,10 @@ invariants::invariants(trace& t, system_view& view, const system_facts& facts) {
       t.emit("checks", "invariant.violated", {{"invariant", name}, {"text", text}});
     };
   }
+}
+
+void invariants::finish() {
+  for (const auto& i : all_) i->finish();
 }
 
 void invariants::on_event(const event& e) {

@@ -49,6 +49,8 @@ class invariant {
   invariant& operator=(const invariant&) = delete;
   const std::string& name() const { return name_; }
   virtual void on_event(const event& e) = 0;
+  /// After the last event.
+  virtual void finish() {}
 
   std::function<void(std::string_view text)> report;
 
@@ -66,6 +68,8 @@ class invariants final : public trace_sink {
  public:
   invariants(trace& t, system_view& view, const system_facts& facts);
   void on_event(const event& e) override;
+  /// After the last event: violations that only the end shows.
+  void finish();
   const std::vector<violation>& violations() const { return violations_; }
 
  private:

@@ -18,6 +18,7 @@
 namespace rpsim::tool {
 
 std::string problem::message() const {
+  if (file.empty()) return text;  // it names its own place
   return where.line == 0 ? fmt::format("{}: {}", file, text) : fmt::format("{}:{}:{}: {}", file, where.line, where.column, text);
 }
 
@@ -40,7 +41,7 @@ const std::vector<key_table>& scenario_grammar() {
        {"scenario", "purpose", "platform", "cores", "files", "params", "host", "bootloader", "faults", "steps", "expect",
         "measure", "violates", "limit"}},
       {"core", {"as"}},
-      {"host", {"core", "shutdown", "crash"}},
+      {"host", {"core", "shutdown", "crash", "auto_boot"}},
       {"step",
        {"run", "wait", "open", "write", "ioctl", "close", "rpmsg", "inject", "set", "at", "in", "expect"}},
       {"outcome", {"result", "output", "within", "takes"}},
@@ -280,6 +281,9 @@ class parser {
       if (const entry* w = get(h, "core")) result_.host.core = word_of(w->value, "host core", host_core_words());
       if (const entry* w = get(h, "shutdown")) result_.host.shutdown = word_of(w->value, "host shutdown", host_shutdown_words());
       if (const entry* w = get(h, "crash")) result_.host.crash = word_of(w->value, "host crash", host_crash_words());
+      if (const entry* w = get(h, "auto_boot")) {
+        result_.host.auto_boot = word_of(w->value, "host auto_boot", {"yes", "no"}).text == "yes";
+      }
     }
     if (const entry* e = get(m, "bootloader")) {
       for (const YAML::Node& n : list(e->value, "bootloader")) read_bootloader(n);

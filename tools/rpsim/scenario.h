@@ -116,6 +116,7 @@ struct bootloader_action {
 
 struct host_options {
   placed_text core{"main", {}}, shutdown{"none", {}}, crash{"log", {}};
+  bool auto_boot = false;  // false: as where the root file system with the firmware comes after the drivers
 };
 
 struct scenario {

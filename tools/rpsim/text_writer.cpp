@@ -170,6 +170,7 @@ std::string describe(const event& e, bool every_field) {
 
 void text_writer::on_event(const event& e) {
   if (verbosity_ == 0 && aside(e.name)) return;
+  if (e.name == "fw.log" && !console_ && verbosity_ == 0) return;
   const std::string delta = first_ ? "" : delta_text(e.time - last_);
   first_ = false;
   last_ = e.time;

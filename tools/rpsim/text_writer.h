@@ -10,13 +10,14 @@ namespace rpsim::tool {
 
 class text_writer final : public trace_sink {
  public:
-  /// `verbosity` 0: the story; 1: every field and the detail level; 2: the bus too.
-  text_writer(output& out, bool colour, int verbosity) : out_(out), colour_(colour), verbosity_(verbosity) {}
+  /// `verbosity` 0: the story; 1: every field and the detail level; 2: the bus too. `console`: what firmware prints, too.
+  text_writer(output& out, bool colour, int verbosity, bool console)
+      : out_(out), colour_(colour), console_(console), verbosity_(verbosity) {}
   void on_event(const event& e) override;
 
  private:
   output& out_;
-  bool colour_;
+  bool colour_, console_;
   int verbosity_;
   bool first_ = true;
   sc_core::sc_time last_;

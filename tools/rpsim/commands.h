@@ -1,0 +1,24 @@
+#pragma once
+// The program's commands, one function each. They return the exit status: 0 all expectations met, 1 not, 2 bad usage or
+// bad input, 3 an internal error.
+
+#include <string>
+#include <vector>
+
+#include "tools/rpsim/engine.h"
+
+namespace rpsim::tool {
+
+struct run_command_options {
+  std::vector<std::string> files;  // scenarios, or directories of them
+  run_options run;
+  std::string json, junit;
+};
+int run(const run_command_options& o, const resources& where);
+int check(const std::vector<std::string>& files, const run_options& o, const resources& where);
+int list(const std::string& directory, const resources& where);
+int platforms(bool variants, const resources& where);
+int params(const std::string& platform, const run_options& o, const resources& where);
+int matrix(const std::string& directory, const std::vector<std::string>& variants, const std::string& to, const resources& where);
+
+}  // namespace rpsim::tool

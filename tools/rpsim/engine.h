@@ -1,0 +1,33 @@
+#pragma once
+// Runs one scenario: builds the platform and the host, plays the steps, reads the trace. One run a process, because a
+// SystemC kernel cannot be had twice.
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tools/rpsim/report.h"
+#include "tools/rpsim/resources.h"
+#include "tools/rpsim/scenario.h"
+
+namespace rpsim::tool {
+
+struct run_options {
+  std::uint64_t seed = 0;
+  std::vector<std::pair<std::string, std::string>> overrides;  // -p: parameters, and host.core, host.shutdown, host.crash
+  int verbosity = 0;                                           // -1 verdict only, 1 detail, 2 bus
+  bool colour = false;
+  bool console = false, unmodelled = false;
+  std::string trace, perfetto, vcd, artifacts;  // files; empty: none, "-": standard output
+};
+
+/// Everything, from reading the file to the verdict on standard output (and problems on standard error).
+run_report run_scenario(const std::string& file, const run_options& options, const resources& where);
+
+/// As far as can be said before simulated time starts. The report is `passed` or `refused`; `warnings` is about guest
+/// data, which Linux would refuse or take at the step that loads it.
+run_report check_scenario(const std::string& file, const run_options& options, const resources& where,
+                          std::vector<std::string>& warnings);
+
+}  // namespace rpsim::tool

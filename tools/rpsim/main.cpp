@@ -1,0 +1,144 @@
+// rpsim: the command line. What each command does is in commands.cpp.
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <systemc>
+
+#include "tools/rpsim/commands.h"
+#include "tools/rpsim/diagnostics.h"
+
+int sc_main(int, char**) { return 0; }  // Debian's libsystemc wants one; it is never called
+
+namespace {
+
+using namespace rpsim::tool;
+
+/// Runs the command line; the callbacks of subcommands leave the exit status in `status`.
+class command_line {
+ public:
+  command_line() {
+    app_.require_subcommand(1);
+    app_.set_version_flag("--version", "rpsim " RPSIM_VERSION);
+    app_.footer("Exit status: 0 all expectations met, 1 not met, 2 bad usage or bad input, 3 internal error.");
+    add_run();
+    add_check();
+    add_list();
+    add_platforms();
+    add_params();
+    add_matrix();
+  }
+
+  int go(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+      return app_.exit(e) == 0 ? 0 : 2;
+    }
+    return status_;
+  }
+
+ private:
+  CLI::App* command(const char* name, const char* what, const char* example) {
+    CLI::App* c = app_.add_subcommand(name, what);
+    c->footer(std::string("Example: ") + example);
+    return c;
+  }
+
+  void settings(CLI::App* c) {
+    c->add_option_function<std::vector<std::string>>(
+         "-p,--param",
+         [this](const std::vector<std::string>& all) {
+           for (const std::string& one : all) {
+             const std::size_t equal = one.find('=');
+             if (equal == std::string::npos || equal == 0) throw CLI::ValidationError("-p", one + " is not name=value");
+             if (one.substr(0, equal) == "core") {
+               throw CLI::ValidationError("-p", "core=… is reserved: no core has an Arm engine");
+             }
+             run_.run.overrides.emplace_back(one.substr(0, equal), one.substr(equal + 1));
+           }
+         },
+         "a parameter, or host.core, host.shutdown, host.crash; may be repeated")
+        ->type_name("NAME=VALUE")
+        ->allow_extra_args(false);
+  }
+
+  void add_run() {
+    CLI::App* c = command("run", "Run scenarios: a timeline and a verdict for each",
+                          "rpsim run scenarios/k3/graceful-shutdown.yaml --perfetto stop.json");
+    c->add_option("FILE", run_.files, "scenario files, directories of them, or - for standard input")->required();
+    settings(c);
+    c->add_option("--seed", run_.run.seed, "seed of every random draw")->capture_default_str();
+    c->add_flag_function("-v", [this](std::int64_t n) { run_.run.verbosity = static_cast<int>(n); }, "more detail; -vv: every bus access");
+    c->add_flag_function("-q,--quiet", [this](std::int64_t) { run_.run.verbosity = -1; }, "verdicts only");
+    c->add_option("--trace", run_.run.trace, "the trace as JSON lines")->type_name("FILE");
+    c->add_option("--perfetto", run_.run.perfetto, "the trace for ui.perfetto.dev")->type_name("FILE");
+    c->add_option("--vcd", run_.run.vcd, "states, mailbox levels and interrupt lines as waveforms")->type_name("FILE");
+    c->add_option("--json", run_.json, "the summary as JSON")->type_name("FILE");
+    c->add_option("--junit", run_.junit, "the verdicts as JUnit")->type_name("FILE");
+    c->add_option("--artifacts", run_.run.artifacts, "core dumps, resource tables, kernel log, trace")->type_name("DIR");
+    c->add_flag("--console", run_.run.console, "show what firmware prints");
+    c->add_flag("--unmodelled", run_.run.unmodelled, "list registers that were reached and are not modelled");
+    c->callback([this] {
+      const char* no_color = std::getenv("NO_COLOR");
+      run_.run.colour = ::isatty(STDOUT_FILENO) != 0 && (no_color == nullptr || *no_color == 0);
+      status_ = run(run_, resources::find());
+    });
+  }
+
+  void add_check() {
+    CLI::App* c = command("check", "Validate scenario and device-tree files without running them",
+                          "rpsim check scenarios/k3 platforms/k3-am62x.dts");
+    c->add_option("FILE", run_.files, "scenarios, directories of them, device trees (.dts)")->required();
+    settings(c);
+    c->callback([this] { status_ = check(run_.files, run_.run, resources::find()); });
+  }
+
+  void add_list() {
+    CLI::App* c = command("list", "The scenarios: file, platform, purpose", "rpsim list scenarios/k3");
+    c->add_option("DIR", directory_, "where to look; default: the scenarios that come with rpsim");
+    c->callback([this] { status_ = list(directory_, resources::find()); });
+  }
+
+  void add_platforms() {
+    CLI::App* c = command("platforms", "What can be simulated", "rpsim platforms --variants");
+    c->add_flag("--variants", variants_, "and as which history of the host's drivers");
+    c->callback([this] { status_ = platforms(variants_, resources::find()); });
+  }
+
+  void add_params() {
+    CLI::App* c = command("params", "Every parameter: value, unit, where the number comes from", "rpsim params k3-am62x");
+    c->add_option("PLATFORM", directory_, "a name from `rpsim platforms`")->required();
+    settings(c);
+    c->callback([this] { status_ = params(directory_, run_.run, resources::find()); });
+  }
+
+  void add_matrix() {
+    CLI::App* c = command("matrix", "Scenarios times host variants, each run, outcomes in a table",
+                          "rpsim matrix scenarios/k3 --variants none,v1,v2,core=cleanup -o matrix.md");
+    c->add_option("DIR", directory_, "scenarios")->required();
+    c->add_option("--variants", columns_, "shutdown variants, or core=…, crash=…")->required()->delimiter(',')->type_name("LIST");
+    c->add_option("-o", file_, "the table, in Markdown")->required()->type_name("FILE");
+    c->callback([this] { status_ = matrix(directory_, columns_, file_, resources::find()); });
+  }
+
+  CLI::App app_{"Co-simulates a SoC's host and its remote processors, from scenario files."};
+  run_command_options run_;
+  std::string directory_, file_;
+  std::vector<std::string> columns_;
+  bool variants_ = false;
+  int status_ = 0;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  set_up_diagnostics();
+  try {
+    return command_line().go(argc, argv);
+  } catch (const std::exception& e) {
+    error(e.what());
+    return 3;
+  }
+}

@@ -1,0 +1,461 @@
+#include "tools/rpsim/simulation.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "models/memory/memory.h"
+#include "models/ti_sci/device_manager.h"
+#include "tools/rpsim/elf_image.h"
+
+namespace rpsim::tool {
+
+namespace {
+
+constexpr std::uint64_t POWER_UP_REFERENCE = 1ull << 63;
+constexpr const char* REMOTEPROC_CLASS = "/sys/class/remoteproc";
+
+bool is_wait(const step& s) {
+  return std::holds_alternative<wait_for_event>(s.action) || std::holds_alternative<wait_for_state>(s.action) ||
+         std::holds_alternative<wait_for_time>(s.action) || std::holds_alternative<wait_for_shell>(s.action);
+}
+
+device_manager* manager_of(platform& p) {
+  for (model* m : p.models()) {
+    if (auto* dm = dynamic_cast<device_manager*>(m)) return dm;
+  }
+  return nullptr;
+}
+
+/// What a `set:` step or a -p may say, tried without doing it.
+std::string parameter_error(param_registry& params, const std::string& name, const std::string& value) {
+  std::vector<param*> meant;
+  std::vector<std::string> names;
+  for (param* p : params.all()) {
+    names.emplace_back(p->name());
+    names.emplace_back(p->name().substr(p->name().rfind('.') + 1));
+    if (p->name() == name) meant = {p};
+    if (p->name() == name) break;
+    if (p->name().ends_with("." + name)) meant.push_back(p);
+  }
+  if (meant.empty()) {
+    const std::string near = nearest(name, names);
+    return fmt::format("there is no parameter '{}'{}", name, near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
+  }
+  if (meant.size() > 1) return fmt::format("'{}' may be {} or {}: write one of them", name, meant[0]->name(), meant[1]->name());
+  const auto parsed = distribution::parse(value, meant[0]->unit());
+  return parsed ? "" : fmt::format("{}: {}", name, parsed.error());
+}
+
+}  // namespace
+
+// ---- building
+
+simulation::simulation(const scenario& s, const run_options& options, const resources& where)
+    : scenario_(s), context_(options.seed), faults_(context_.trace), keep_tables_(!options.artifacts.empty()) {
+  context_.native_image_directory = where.native_images();
+  context_.faults = &faults_;
+  for (const fault_spec& f : scenario_.faults) faults_.arm(f);
+
+  const auto dts = where.platform_file(scenario_.platform.text, scenario_.file);
+  if (!dts) {
+    refuse(scenario_.platform.where, dts.error());
+    throw refused(std::move(problems_));
+  }
+  set_parameters(options);
+  host::options host{.core = scenario_.host.core.text,
+                     .shutdown = scenario_.host.shutdown.text,
+                     .crash = scenario_.host.crash.text,
+                     .auto_boot = scenario_.host.auto_boot,
+                     .firmware = {}};
+  try {
+    auto tree = dt::tree::compile(*dts);
+    load_images(*tree, where, host);
+    platform_ = std::make_unique<platform>(context_, std::move(tree));
+    host_ = std::make_unique<host::linux_host>(platform_->host(), context_, platform_->tree(), std::move(host));
+  } catch (const dt::error& e) {
+    problems_.push_back({"", {}, e.what()});
+  } catch (const std::invalid_argument& e) {
+    place at;  // a parameter's value, judged where the parameter is declared
+    for (const auto& [name, value] : scenario_.params) {
+      if (std::string_view(e.what()).find(name.text + ": ") != std::string_view::npos) at = name.where;
+    }
+    refuse(at, e.what());
+  }
+  if (!problems_.empty()) throw refused(std::move(problems_));
+
+  for (const std::string& wrong : context_.params.seal()) {
+    place at;
+    for (const auto& [name, value] : scenario_.params) {
+      if (wrong.find("'" + name.text + "'") != std::string::npos) at = name.where;
+    }
+    refuse(at, wrong);
+  }
+  check_names();
+  if (!problems_.empty()) throw refused(std::move(problems_));
+
+  session_ = std::make_unique<host_session>(*host_);
+  for (const core* c : platform_->cores()) states_.set(c->label(), "reset");
+  shells_[""];
+  for (const step& one : scenario_.steps) {
+    shell& sh = shells_[one.shell];
+    sh.name = one.shell;
+    sh.plan.push_back(&one);
+  }
+}
+
+simulation::~simulation() = default;
+
+void simulation::set_parameters(const run_options& options) {
+  for (const auto& [name, value] : scenario_.params) {
+    const bool overridden = std::ranges::any_of(options.overrides, [&](const auto& o) { return o.first == name.text; });
+    if (overridden) continue;
+    if (auto ok = context_.params.set(name.text, value); !ok) refuse(name.where, ok.error());
+  }
+  for (const auto& [name, value] : options.overrides) {
+    if (name.starts_with("host.") && (name == "host.core" || name == "host.shutdown" || name == "host.crash")) continue;
+    if (auto ok = context_.params.set(name, value); !ok) refuse({}, fmt::format("-p {}", ok.error()));
+  }
+}
+
+void simulation::load_images(const dt::tree& tree, const resources& where, host::options& to) {
+  const auto directories = where.firmware_directories(tree, scenario_.platform.text);
+  const auto image = [&](const std::string& value, place at) {
+    std::shared_ptr<const std::string>& slot = images_[value];
+    if (slot != nullptr) return slot;
+    const auto path = where.firmware_file(value, scenario_.file, directories);
+    tl::expected<std::string, std::string> content = path ? read_file(*path) : path;
+    if (content) {
+      slot = std::make_shared<const std::string>(std::move(*content));
+    } else {
+      refuse(at, content.error());
+    }
+    return slot;
+  };
+  for (const auto& [name, value] : scenario_.files) {
+    if (auto content = image(value.text, value.where)) to.firmware[name.text] = content;
+  }
+  for (const bootloader_action& b : scenario_.bootloader) image(b.file, b.where);
+}
+
+void simulation::check_names() {
+  std::vector<std::string> cores;
+  for (const core* c : platform_->cores()) cores.push_back(c->label());
+  const auto check_core = [&](const std::string& label, place at) {
+    if (std::ranges::find(cores, label) != cores.end()) return;
+    const std::string near = nearest(label, cores);
+    refuse(at, fmt::format("{} has no remote core '{}'{}", scenario_.platform.text, label,
+                           near.empty() ? fmt::format("; it has {}", fmt::join(cores, ", ")) : fmt::format("; did you mean '{}'?", near)));
+  };
+  for (const auto& [label, as] : scenario_.cores) {
+    check_core(label, as.where);
+    if (as.text == "arm") refuse(as.where, fmt::format("there is no Arm engine for {}; write `as: native`", label));
+  }
+  for (const bootloader_action& b : scenario_.bootloader) {
+    check_core(b.core, b.where);
+    if (manager_of(*platform_) == nullptr) refuse(b.where, "this platform has no device manager for a boot loader to ask");
+  }
+  for (const step& s : scenario_.steps) {
+    const auto* f = std::get_if<fault_spec>(&s.action);
+    if (f != nullptr && f->point == "core") check_core(f->message, f->where);
+    if (const auto* set = std::get_if<set_params>(&s.action)) {
+      for (const auto& [name, value] : set->values) {
+        if (std::string wrong = parameter_error(context_.params, name.text, value); !wrong.empty()) refuse(name.where, std::move(wrong));
+      }
+    }
+  }
+}
+
+system_facts simulation::facts() {
+  system_facts f;
+  f.host = platform_->host().label();
+  for (const dt::node& n : platform_->tree().all_enabled()) {
+    if (const auto id = n.u32("ti,host-id")) f.linux_hosts.insert(*id);
+    for (const dt::node& pool : n.has("memory-region") ? n.phandles("memory-region") : std::vector<dt::node>{}) {
+      for (const dt::region& r : pool.reg()) f.dma_pools.push_back({r.base, r.size});
+    }
+  }
+  return f;
+}
+
+// ---- system_view
+
+bool simulation::read(std::uint64_t pa, void* to, std::size_t length) { return platform_->debug_read(pa, to, length); }
+
+void simulation::watch(const std::string& name, std::uint64_t pa, std::uint64_t size) {
+  memory* m = platform_->memory_at(pa);
+  if (m == nullptr) return;
+  m->add_watch(pa - m->node().reg().at(0).base, size, name);
+  watched_[name] = m;
+}
+
+void simulation::unwatch(const std::string& name) {
+  if (const auto it = watched_.find(name); it != watched_.end()) {
+    it->second->remove_watch(name);
+    watched_.erase(it);
+  }
+}
+
+// ---- running
+
+void simulation::run() {
+  events().add(*this, trace_level::detail);
+  checks_ = std::make_unique<checks>(scenario_, states_);
+  events().add(*checks_, trace_level::detail);
+  // Last: an event of its own then reaches every other reader after the event that caused it.
+  system_view& memories = *this;
+  invariants_ = std::make_unique<invariants>(events(), memories, facts());
+  events().add(*invariants_, trace_level::detail);
+
+  sc_core::sc_spawn([this] { play(); }, "scenario");
+  sc_core::sc_start(scenario_.limit, sc_core::SC_EXIT_ON_STARVATION);
+  if (!finished_) {
+    for (const auto& [name, sh] : shells_) {
+      if (sh.at_work != nullptr) fail(*sh.at_work, fmt::format("it had not ended when the limit of {} was reached", human_time(scenario_.limit)));
+    }
+    if (failures_.empty()) failures_.push_back({"the host boots", false, fmt::format("it had not after {}", human_time(scenario_.limit)), {}});
+  }
+  invariants_->finish();
+  events().remove(*invariants_);
+  events().remove(*checks_);
+  events().remove(*this);
+}
+
+void simulation::play() {
+  boot_loader();
+  host_->boot();
+  while (!host_->booted()) sc_core::wait(booted_);
+  read_initial_states();
+  for (auto& [name, sh] : shells_) {
+    if (!name.empty()) sc_core::sc_spawn([this, &shell = sh] { run_shell(shell); }, sc_core::sc_gen_unique_name("shell"));
+  }
+  // The first shell goes through the file; a step of another one is handed over and the list goes on.
+  shell& first = shells_.at("");
+  arm_watches(first);
+  for (const step& s : scenario_.steps) {
+    if (!failures_.empty()) break;
+    shell& sh = shell_of(s);
+    if (&sh == &first) {
+      perform(first, s);
+    } else {
+      ++sh.given;
+      sh.wake.notify(sc_core::SC_ZERO_TIME);
+    }
+  }
+  for (auto& [name, sh] : shells_) {
+    while (!name.empty() && failures_.empty() && sh.next < sh.given) sc_core::wait(step_ended_);
+  }
+  finished_ = true;
+  sc_core::sc_stop();
+}
+
+void simulation::run_shell(shell& sh) {
+  arm_watches(sh);
+  for (;;) {
+    while (sh.next >= sh.given) sc_core::wait(sh.wake);
+    if (!failures_.empty()) return;
+    perform(sh, *sh.plan[sh.next]);
+    step_ended_.notify(sc_core::SC_ZERO_TIME);
+  }
+}
+
+/// For the event waits that follow the step that begins now.
+void simulation::arm_watches(shell& sh) {
+  sh.watches.clear();
+  std::size_t i = sh.next;
+  if (i < sh.plan.size() && !is_wait(*sh.plan[i])) ++i;
+  for (; i < sh.plan.size() && is_wait(*sh.plan[i]); ++i) {
+    if (const auto* w = std::get_if<wait_for_event>(&sh.plan[i]->action)) sh.watches.push_back({sh.plan[i], &w->what});
+  }
+  if (!sh.watches.empty()) sh.watches.front().begun = true;
+}
+
+void simulation::perform(shell& sh, const step& s) {
+  sh.at_work = &s;
+  if (s.at) {
+    if (*s.at < sc_core::sc_time_stamp()) {
+      fail(s, fmt::format("it was to begin at {}, but it is {} already", human_time(*s.at), human_time(sc_core::sc_time_stamp())));
+      return;
+    }
+    sc_core::wait(*s.at - sc_core::sc_time_stamp());
+  }
+  if (is_wait(s)) {
+    wait_for(sh, s);
+  } else {
+    arm_watches(sh);
+    command(sh, s);
+  }
+  ++sh.next;
+  sh.at_work = nullptr;
+}
+
+void simulation::command(shell& sh, const step& s) {
+  if (const auto* fault = std::get_if<fault_spec>(&s.action)) {
+    inject(*fault);
+    return;
+  }
+  if (const auto* set = std::get_if<set_params>(&s.action)) {
+    for (const auto& [name, value] : set->values) {
+      if (auto ok = context_.params.set(name.text, value); !ok) fail(s, ok.error());
+      events().emit("scenario", "param.set", {{"param", name.text}, {"value", value}});
+    }
+    return;
+  }
+  const sc_core::sc_time begin = sc_core::sc_time_stamp();
+  const command_result r = session_->execute(s, sh.name);
+  const sc_core::sc_time took = sc_core::sc_time_stamp() - begin;
+  if (s.expect.result != "any" && r.result != s.expect.result) {
+    fail(s, fmt::format("expected {}, got {}{}", s.expect.result, r.result, r.output.empty() ? "" : fmt::format(" ({})", r.output)));
+  } else if (s.expect.output && !glob_match(*s.expect.output, r.output)) {
+    fail(s, fmt::format("expected the output \"{}\", got \"{}\"", *s.expect.output, r.output));
+  } else if ((s.expect.least && took < *s.expect.least) || (s.expect.most && took > *s.expect.most)) {
+    fail(s, fmt::format("it took {}", human_time(took)));
+  }
+}
+
+template <typename Condition>
+bool simulation::wait_until(sc_core::sc_event& change, const step& s, Condition holds) {
+  const sc_core::sc_time begin = sc_core::sc_time_stamp();
+  while (!holds()) {
+    if (!s.within) {
+      sc_core::wait(change);
+      continue;
+    }
+    const sc_core::sc_time passed = sc_core::sc_time_stamp() - begin;
+    if (passed >= *s.within) return false;
+    sc_core::wait(*s.within - passed, change);
+  }
+  return true;
+}
+
+void simulation::wait_for(const shell& sh, const step& s) {
+  const auto missed = [&](bool came) {
+    if (!came) fail(s, fmt::format("not within {}", human_time(*s.within)));
+  };
+  if (const auto* w = std::get_if<wait_for_time>(&s.action)) {
+    sc_core::wait(w->duration);
+  } else if (const auto* states = std::get_if<wait_for_state>(&s.action)) {
+    missed(wait_until(changed_, s, [&] {
+      return std::ranges::all_of(states->states, [&](const state_of& one) { return states_.state(one.what) == one.state; });
+    }));
+  } else if (const auto* other = std::get_if<wait_for_shell>(&s.action)) {
+    const shell& awaited = shells_.at(other->name);
+    missed(wait_until(step_ended_, s, [&] { return awaited.next >= awaited.given || !failures_.empty(); }));
+  } else {
+    const auto mine = std::ranges::find(sh.watches, &s, &event_watch::owner);
+    missed(wait_until(changed_, s, [&] { return mine->hit.has_value(); }));
+  }
+}
+
+void simulation::inject(const fault_spec& f) {
+  if (f.point != "core") {
+    faults_.arm(f);
+    return;
+  }
+  const core_fault what = f.what == fault_spec::kind::hang     ? core_fault::hang
+                          : f.what == fault_spec::kind::lockup ? core_fault::lockup
+                                                               : core_fault::spurious_wake;
+  platform_->find_core(f.message)->inject(what);
+  events().emit("faults", "fault.injected", {{"what", f.text}, {"at", f.message}});
+}
+
+void simulation::fail(const step& s, std::string why) {
+  failures_.push_back({s.text, false, std::move(why), s.where});
+  changed_.notify(sc_core::SC_ZERO_TIME);
+  step_ended_.notify(sc_core::SC_ZERO_TIME);
+}
+
+void simulation::on_event(const event& e) {
+  ++event_count_;
+  bool changed = states_.on_event(e);
+  if (e.name == "host.booted") booted_.notify(sc_core::SC_ZERO_TIME);
+  for (auto& [name, sh] : shells_) {
+    for (std::size_t i = 0; i < sh.watches.size(); ++i) {
+      event_watch& w = sh.watches[i];
+      if (!w.begun || w.hit || !w.what->matches(e)) continue;
+      w.hit = e.time;
+      if (i + 1 < sh.watches.size()) sh.watches[i + 1].begun = true;
+      changed = true;
+      break;
+    }
+  }
+  if (changed) changed_.notify(sc_core::SC_ZERO_TIME);
+  if (keep_tables_ && e.name == "rproc.table" && e.text("what") != "restored") {
+    std::string content(std::min<std::uint64_t>(e.number("size"), 0x100000), '\0');
+    if (platform_->debug_read(e.number("pa"), content.data(), content.size())) {
+      tables_.emplace_back(fmt::format("{}.resource-table-{}.bin", e.source, tables_.size() + 1), std::move(content));
+    }
+  }
+}
+
+void simulation::read_initial_states() {
+  os::vfs& fs = host_->fs();
+  for (const std::string& name : fs.list(REMOTEPROC_CLASS)) {
+    auto state = fs.read(fmt::format("{}/{}/state", REMOTEPROC_CLASS, name));
+    if (!state || !states_.state(name).empty()) continue;
+    while (state->ends_with('\n')) state->pop_back();
+    states_.set(name, *state);
+  }
+}
+
+// ---- the boot loader
+
+void simulation::boot_loader() {
+  for (const bootloader_action& b : scenario_.bootloader) {
+    const dt::node core = platform_->find_core(b.core)->node();
+    device_manager& dm = *manager_of(*platform_);
+    const unsigned device = core.references("power-domains", "#power-domain-cells").at(0).args.at(0);
+    dm.boot_device(device, POWER_UP_REFERENCE);
+    // The image has to be there when the CPU looks: after the power is, and a delta before reset is seen to be released.
+    while (dm.module_line(device).read() != module_state::enable) sc_core::wait(dm.module_line(device).value_changed_event());
+    load_image(core, *images_.at(b.file));
+    sc_core::wait(sc_core::SC_ZERO_TIME);
+  }
+}
+
+void simulation::load_image(const dt::node& core, std::string_view elf) {
+  const std::vector<std::uint32_t> view = core.cells("rpsim,view");
+  for (const elf_segment& s : elf_segments(elf)) {
+    std::uint64_t to = s.address;
+    for (std::size_t i = 0; i + 3 < view.size(); i += 4) {
+      if (s.address >= view[i] && s.address - view[i] < view[i + 3]) {
+        to = ((std::uint64_t{view[i + 1]} << 32) | view[i + 2]) + (s.address - view[i]);
+        break;
+      }
+    }
+    std::string bytes(s.content);
+    bytes.resize(std::min<std::size_t>(s.size, 0x1000000));
+    platform_->debug_write(to, bytes.data(), bytes.size());
+  }
+}
+
+// ---- results
+
+std::vector<check_result> simulation::results() const {
+  std::vector<check_result> all = failures_;
+  for (const fault_injector::missed& m : faults_.unfired()) {
+    all.push_back({fmt::format("fault: {}", m.spec->text), false, "it did not take effect: " + m.why, m.spec->where});
+  }
+  // After a step that went wrong the story is another one; what it would have led to says nothing.
+  if (!failures_.empty()) return all;
+  for (check_result& r : checks_->results()) all.push_back(std::move(r));
+  return all;
+}
+
+std::vector<std::pair<std::string, std::string>> simulation::artifacts() {
+  auto files = tables_;
+  os::vfs& fs = host_->fs();
+  const std::string dumps = "/sys/class/devcoredump";
+  for (const std::string& name : fs.list(dumps)) {
+    auto file = fs.open(fmt::format("{}/{}/data", dumps, name));
+    if (!file) continue;
+    std::string content;
+    for (auto part = (*file)->read(); part && !part->empty(); part = (*file)->read()) content += *part;
+    files.emplace_back(name + ".core", std::move(content));
+  }
+  std::string log;
+  for (const std::string& line : host_->kernel().dmesg()) log += line + "\n";
+  files.emplace_back("dmesg.txt", std::move(log));
+  return files;
+}
+
+}  // namespace rpsim::tool

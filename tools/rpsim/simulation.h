@@ -1,0 +1,119 @@
+#pragma once
+// One simulated system, and the scenario playing on it.
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host_sw/linux_host.h"
+#include "platforms/platform.h"
+#include "tools/rpsim/checks.h"
+#include "tools/rpsim/engine.h"
+#include "tools/rpsim/faults.h"
+#include "tools/rpsim/host_session.h"
+#include "tools/rpsim/invariants.h"
+#include "tools/rpsim/resources.h"
+#include "tools/rpsim/scenario.h"
+#include "tools/rpsim/states.h"
+
+namespace rpsim::tool {
+
+/// A scenario that cannot be run: found before simulated time starts.
+class refused : public std::exception {
+ public:
+  explicit refused(std::vector<problem> p) : problems(std::move(p)) {}
+  const char* what() const noexcept override { return "the scenario is refused"; }
+  std::vector<problem> problems;
+};
+
+class simulation final : private trace_sink, private system_view {
+ public:
+  /// Builds everything. @throws refused
+  simulation(const scenario& s, const run_options& options, const resources& where);
+  ~simulation() override;
+
+  rpsim::trace& events() { return context_.trace; }
+  param_registry& params() { return context_.params; }
+  /// To the end of the steps or the limit. Readers that joined the trace before see every event; the checks come last.
+  void run();
+
+  /// What went wrong in steps, then faults that took no effect, then the expectations (if the steps went through).
+  std::vector<check_result> results() const;
+  std::vector<measure_result> measures() const { return checks_->measures(); }
+  const std::vector<violation>& violations() const { return invariants_->violations(); }
+  const std::map<std::string, std::shared_ptr<const std::string>>& images() const { return images_; }
+  std::uint64_t event_count() const { return event_count_; }
+  /// Files that the simulated system left: name and content.
+  std::vector<std::pair<std::string, std::string>> artifacts();
+
+ private:
+  /// A `wait: event` looks at what happens from the command before it on: it may have happened before the command
+  /// returned. Of several in a row each begins where the one before it ended.
+  struct event_watch {
+    const step* owner;
+    const pattern* what;
+    bool begun = false;
+    std::optional<sc_core::sc_time> hit;
+  };
+  struct shell {
+    std::string name;
+    std::vector<const step*> plan;   // all its steps
+    std::size_t next = 0;            // in plan
+    std::size_t given = 0;           // steps it may begin: the first shell hands them out in the file's order
+    std::deque<event_watch> watches;
+    sc_core::sc_event wake, idle;
+    const step* at_work = nullptr;
+  };
+
+  void on_event(const event& e) override;
+  bool read(std::uint64_t pa, void* to, std::size_t length) override;
+  void watch(const std::string& name, std::uint64_t pa, std::uint64_t size) override;
+  void unwatch(const std::string& name) override;
+
+  void refuse(place where, std::string text) { problems_.push_back({scenario_.file, where, std::move(text)}); }
+  void set_parameters(const run_options& options);
+  void load_images(const dt::tree& tree, const resources& where, host::options& to);
+  void check_names();
+  system_facts facts();
+
+  void play();
+  void boot_loader();
+  void load_image(const dt::node& core, std::string_view elf);
+  void read_initial_states();
+  shell& shell_of(const step& s) { return shells_.at(s.shell); }
+  void run_shell(shell& sh);
+  void arm_watches(shell& sh);
+  void perform(shell& sh, const step& s);
+  void command(shell& sh, const step& s);
+  void wait_for(const shell& sh, const step& s);
+  template <typename Condition>
+  bool wait_until(sc_core::sc_event& change, const step& s, Condition holds);
+  void inject(const fault_spec& f);
+  void fail(const step& s, std::string why);
+
+  const scenario& scenario_;
+  std::vector<problem> problems_;
+  sim_context context_;
+  fault_injector faults_;
+  state_tracker states_;
+  std::unique_ptr<platform> platform_;
+  std::unique_ptr<host::linux_host> host_;
+  std::unique_ptr<host_session> session_;
+  std::unique_ptr<checks> checks_;
+  std::unique_ptr<invariants> invariants_;
+  std::map<std::string, memory*> watched_;                            // by watch name
+  std::map<std::string, std::shared_ptr<const std::string>> images_;  // by what the scenario calls them
+
+  std::map<std::string, shell> shells_;  // "" is the first
+  std::vector<check_result> failures_;
+  std::uint64_t event_count_ = 0;
+  sc_core::sc_event booted_, changed_, step_ended_;
+  bool finished_ = false;
+  std::vector<std::pair<std::string, std::string>> tables_;  // artifacts: resource tables as they came into use
+  bool keep_tables_ = false;
+};
+
+}  // namespace rpsim::tool
