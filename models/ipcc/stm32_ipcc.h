@@ -24,10 +24,10 @@ namespace rpsim {
 class stm32_ipcc final : public model, public host_reset_listener, private target_port::handler {
  public:
   // Registers. Processor 2's are 0x10 further. Bit n of a field is channel n + 1.
-  static constexpr std::uint32_t CR = 0x000;      // [0] RXOIE, [16] TXFIE
-  static constexpr std::uint32_t MR = 0x004;      // [5:0] CHnOM: receive masked, [21:16] CHnFM: transmit masked
-  static constexpr std::uint32_t SCR = 0x008;     // write 1: [5:0] clear a received flag, [21:16] set a sent one; reads 0
-  static constexpr std::uint32_t TOSR = 0x00C;    // C1TOC2SR, C2TOC1SR: flags of the channels that this one sends
+  static constexpr std::uint32_t CR = 0x000;    // [0] RXOIE, [16] TXFIE
+  static constexpr std::uint32_t MR = 0x004;    // [5:0] CHnOM: receive masked, [21:16] CHnFM: transmit masked
+  static constexpr std::uint32_t SCR = 0x008;   // write 1: [5:0] clear a received flag, [21:16] set a sent one; reads 0
+  static constexpr std::uint32_t TOSR = 0x00C;  // C1TOC2SR, C2TOC1SR: flags of the channels that this one sends
   static constexpr std::uint32_t HWCFGR = 0x3F0;  // [7:0] number of channels
   static constexpr std::uint32_t VER = 0x3F4, ID = 0x3F8, SID = 0x3FC;
   static constexpr std::uint32_t PROCESSOR_STRIDE = 0x10;

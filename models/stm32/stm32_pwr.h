@@ -1,7 +1,7 @@
 #pragma once
 // STM32MP1 power controller: the two control registers that say how deep each side may sleep, and whether the system
-// comes from Stop or Standby. No low-power mode is entered here. Facts: reference/stm32mp1.md §4.1; STM32CubeMP1's CMSIS
-// header.
+// comes from Stop or Standby. No low-power mode is entered here. Facts: reference/stm32mp1.md §4.1; STM32CubeMP1's
+// CMSIS header.
 
 #include <cstdint>
 
@@ -25,8 +25,8 @@ class stm32_pwr final : public model, public host_reset_listener {
 
   tlm::tlm_target_socket<32>* target(unsigned index) override { return index == 0 ? &port_ : nullptr; }
 
-  /// Standby sets SBF on both sides. The flags stay until software clears them or power is lost: a boot loader that looks
-  /// after a later plain reset still finds them.
+  /// Standby sets SBF on both sides. The flags stay until software clears them or power is lost: a boot loader that
+  /// looks after a later plain reset still finds them.
   void host_reset(host_reset_kind kind) override;
 
  private:

@@ -2,8 +2,8 @@
 // STM32MP1 reset and clock controller: what starts, holds and resets the Cortex-M4, and its clock. Facts:
 // reference/stm32mp1.md §4.1, §5, §6, §9; register names and offsets from STM32CubeMP1's CMSIS header.
 //
-// After power-on the M4 is in HOLD_BOOT. Writing BOOT_MCU = 1 releases it, also if the very next write takes the bit back
-// (Linux starts it so). Each later reset of the M4, by MCURST or by its watchdog, looks at BOOT_MCU: 0 parks it in
+// After power-on the M4 is in HOLD_BOOT. Writing BOOT_MCU = 1 releases it, also if the very next write takes the bit
+// back (Linux starts it so). Each later reset of the M4, by MCURST or by its watchdog, looks at BOOT_MCU: 0 parks it in
 // HOLD_BOOT again, 1 restarts it.
 
 #include <array>

@@ -1,7 +1,7 @@
 #pragma once
-// STM32MP1 tamper and backup registers: the 32 words of the backup domain in which boot loader, Linux and firmware leave
-// notes for each other; BKP17R is the resource table's address, BKP18R the M4's state. Facts: reference/stm32mp1.md §4.1,
-// §4.4. Tamper detection is left out.
+// STM32MP1 tamper and backup registers: the 32 words of the backup domain in which boot loader, Linux and firmware
+// leave notes for each other; BKP17R is the resource table's address, BKP18R the M4's state. Facts:
+// reference/stm32mp1.md §4.1, §4.4. Tamper detection is left out.
 
 #include <cstdint>
 

@@ -1,10 +1,10 @@
 #pragma once
-// ST's window watchdog, as WWDG1 guards the STM32MP1's Cortex-M4. Facts: STM32CubeMP1's CMSIS header and HAL (stm32mp1xx_
-// hal_wwdg.c); reference/stm32mp1.md §2.3, §5.3.
+// ST's window watchdog, as WWDG1 guards the STM32MP1's Cortex-M4. Facts: STM32CubeMP1's CMSIS header and HAL
+// (stm32mp1xx_ hal_wwdg.c); reference/stm32mp1.md §2.3, §5.3.
 //
-// Once activated it runs until it is reset itself. A counter of seven bits falls by one every 4096 * 2^WDGTB clocks; the
-// step from 0x40 to 0x3F resets the M4, as does a reload while the counter is above the window, or with a value below
-// 0x40.
+// Once activated it runs until it is reset itself. A counter of seven bits falls by one every 4096 * 2^WDGTB clocks;
+// the step from 0x40 to 0x3F resets the M4, as does a reload while the counter is above the window, or with a value
+// below 0x40.
 
 #include <cstdint>
 #include <string_view>
@@ -16,10 +16,9 @@
 namespace rpsim {
 
 /// Property: clock-frequency, of APB1. Parameters: <label>.clock, <label>.reset_pulse.
-/// output("irq", 0): the early wake-up interrupt, high while EWIF and EWI are set. output("wwdg-reset", 0), the same line
-/// as output("irq", 1): a pulse that resets the M4 and tells the host.
-/// input("local-reset", 0): high holds the watchdog at its reset values.
-/// Events: watchdog.expired {reaction, cause}; irq.raised, irq.lowered {line}.
+/// output("irq", 0): the early wake-up interrupt, high while EWIF and EWI are set. output("wwdg-reset", 0), the same
+/// line as output("irq", 1): a pulse that resets the M4 and tells the host. input("local-reset", 0): high holds the
+/// watchdog at its reset values. Events: watchdog.expired {reaction, cause}; irq.raised, irq.lowered {line}.
 class stm32_wwdg final : public model, public host_reset_listener, private target_port::handler {
  public:
   // Registers.
@@ -58,7 +57,7 @@ class stm32_wwdg final : public model, public host_reset_listener, private targe
   param& clock_;
   param& reset_pulse_;
   register_bank bank_;
-  std::uint32_t start_ = T;      // the counter at since_
+  std::uint32_t start_ = T;  // the counter at since_
   sc_core::sc_time since_;
   sc_core::sc_time tick_{1, sc_core::SC_NS};  // of one count, since since_
   bool reset_out_ = false;
