@@ -73,7 +73,7 @@ class router::view_port final : public sc_core::sc_module, private target_port::
   void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override;
   bool direct_memory(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi) override;
   void miss(tlm::tlm_generic_payload& payload, const window* crossed);
-  void trace(const char* event, const tlm::tlm_generic_payload& payload);
+  void record(const char* event, const tlm::tlm_generic_payload& payload);
 
   router& owner_;
   std::vector<mapping> own_;
@@ -132,7 +132,7 @@ void router::view_port::miss(tlm::tlm_generic_payload& payload, const window* cr
             crossed == nullptr ? "nothing is mapped here" : fmt::format("crosses the end of {}", *crossed->name));
 }
 
-void router::view_port::trace(const char* event, const tlm::tlm_generic_payload& payload) {
+void router::view_port::record(const char* event, const tlm::tlm_generic_payload& payload) {
   std::uint64_t value = 0;
   std::memcpy(&value, payload.get_data_ptr(), std::min<std::size_t>(payload.get_data_length(), sizeof value));
   owner_.context_.trace.emit(trace_level::bus, owner_.label_, event,
