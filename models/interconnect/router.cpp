@@ -119,12 +119,12 @@ void router::view_port::transport(tlm::tlm_generic_payload& payload, sc_core::sc
   delay += owner_.latency_.time();
   const bool traced = owner_.context_.trace.on(trace_level::bus);
   if (traced && payload.is_write()) [[unlikely]]
-    trace("bus.write", payload);
+    record("bus.write", payload);
   payload.set_address(address + w->shift);
   w->target->b_transport(payload, delay);
   payload.set_address(address);
   if (traced && payload.is_read() && payload.is_response_ok()) [[unlikely]]
-    trace("bus.read", payload);
+    record("bus.read", payload);
 }
 
 void router::view_port::miss(tlm::tlm_generic_payload& payload, const window* crossed) {
