@@ -210,39 +210,41 @@ void native_core::boot() {
   nvic_.reset(cycle_);
   running_ = true;
 
-  const std::string application = application_note();
+  read_application_note();
   // Nothing may wait inside a catch: the run-time library's stack of caught exceptions is per operating-system thread.
-  std::string problem;
+  reason_.clear();
   try {
-    image_ = &load(application);
+    image_ = &load();
   } catch (const std::runtime_error& e) {
-    problem = e.what();
+    reason_ = e.what();
   }
-  if (!problem.empty()) stop("core.lockup", problem);
+  if (image_ == nullptr) stop("core.lockup", reason_);
   image_->restore();
   image_->descriptor().calls = &firmware_calls::TABLE;
   image_->descriptor().core = this;
   masks_.primask = true;  // what the start-up code of the Arm image does first
-  emit("core.start", {{"app", application}});
+  emit("core.start", {{"app", application_}});
   image_->descriptor().start();
   synchronise();
   stop("core.lockup", "the application returned");
 }
 
-native_image& native_core::load(const std::string& application) {
-  auto& image = images_[application];
+native_image& native_core::load() {
+  auto& image = images_[application_];
   if (image == nullptr) {
-    image = std::make_unique<native_image>(fmt::format("{}/{}.so", context().native_image_directory, application));
+    image = std::make_unique<native_image>(fmt::format("{}/{}.so", context().native_image_directory, application_));
   }
   return *image;
 }
 
-std::string native_core::application_note() {
+void native_core::read_application_note() {
   const auto fetch = [this](std::uint32_t address, void* to, std::uint32_t length) {
     sc_core::sc_time delay;
     const bool ok = transfer(tlm::TLM_READ_COMMAND, address, to, length, delay);
     spend(delay);
-    if (!ok) stop("core.lockup", fmt::format("bus error at {:#x} on the way out of reset", address));
+    if (ok) return;
+    reason_ = fmt::format("bus error at {:#x} on the way out of reset", address);
+    stop("core.lockup", reason_);
   };
   struct {
     std::uint32_t name_bytes, id_bytes, type;
@@ -251,13 +253,15 @@ std::string native_core::application_note() {
   fetch(note_address_, &note, sizeof(note));
   const bool ours = note.name_bytes == sizeof(RPSIM_NOTE_NAME) && note.type == RPSIM_NOTE_APPLICATION &&
                     std::memcmp(note.name.data(), RPSIM_NOTE_NAME, sizeof(RPSIM_NOTE_NAME)) == 0;
-  if (!ours) stop("core.lockup", fmt::format("no application note at {:#x}", note_address_));
+  if (!ours) {
+    reason_ = fmt::format("no application note at {:#x}", note_address_);
+    stop("core.lockup", reason_);
+  }
   std::array<char, LONGEST_ID_BYTES> text{};
   const std::uint32_t length = std::min(note.id_bytes, LONGEST_ID_BYTES);
   if (length != 0) fetch(note_address_ + sizeof(note), text.data(), length);
-  const std::string id(text.data(), std::find(text.begin(), text.end(), '\0'));
-  if (!plausible_id(id)) stop("core.lockup", "the application note names no application");
-  return id;
+  application_.assign(text.begin(), std::find(text.begin(), text.end(), '\0'));
+  if (!plausible_id(application_)) stop("core.lockup", "the application note names no application");
 }
 
 // ---- time
@@ -367,7 +371,8 @@ void native_core::access(tlm::tlm_command command, std::uint32_t address, void* 
   spend(delay);
   if (ok) return;
   emit("core.fault", {{"kind", command == tlm::TLM_READ_COMMAND ? "read" : "write"}, field::hex("address", address)});
-  stop("core.lockup", fmt::format("bus error at {:#x}: no fault handler in a native image", address));
+  reason_ = fmt::format("bus error at {:#x}: no fault handler in a native image", address);
+  stop("core.lockup", reason_);
 }
 
 tlm::tlm_sync_enum native_core::nb_transport_bw(tlm::tlm_generic_payload&, tlm::tlm_phase&, sc_core::sc_time&) {

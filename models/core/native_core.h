@@ -40,8 +40,8 @@ class native_core final : public core, private tlm::tlm_bw_transport_if<> {
   void end_of_elaboration() override;
   void run();  // the one thread: waits for release, boots, until reset
   [[noreturn]] void boot();
-  native_image& load(const std::string& application);
-  std::string application_note();
+  native_image& load();
+  void read_application_note();
 
   bool held() const;     // in reset
   bool clocked() const;  // may execute
@@ -78,6 +78,8 @@ class native_core final : public core, private tlm::tlm_bw_transport_if<> {
   param& exception_entry_;
   param& wake_latency_;
 
+  // Members and not locals of the thread: a simulation that ends abandons the thread's stack.
+  std::string application_, reason_;
   std::map<std::string, std::unique_ptr<native_image>> images_;
   native_image* image_ = nullptr;
   tlm::tlm_generic_payload payload_;
