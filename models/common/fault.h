@@ -27,7 +27,8 @@ struct fault_action {
 };
 
 /// Points that exist: "mailbox.word" {source, fifo, word, msg} when MESSAGE is written;
-/// "tisci.request" {source, host, type, msg, device|processor} when the device manager takes a request.
+/// "tisci.request" {source, host, type, msg, device|processor} when the device manager takes a request;
+/// "ipcc.flag" {source, channel, msg (the channel's name), from} when a processor sets a flag (drop, delay).
 class fault_hook {
  public:
   virtual ~fault_hook() = default;
