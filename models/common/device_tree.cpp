@@ -2,11 +2,12 @@
 
 #include <libfdt.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <regex>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -36,18 +37,33 @@ struct tree::impl {
 
 namespace {
 
+/// Finds ":LINE<mark>COLUMN" in a tool's message. @return the place and where the rest of the text begins.
+std::optional<std::pair<location, std::size_t>> place_in(std::string_view text, char mark) {
+  for (auto colon = text.find(':'); colon != std::string_view::npos; colon = text.find(':', colon + 1)) {
+    location where{std::string(text.substr(0, colon)), 0, 0};
+    const char* const end = text.data() + text.size();
+    const auto line = std::from_chars(text.data() + colon + 1, end, where.line);
+    if (line.ec != std::errc{} || line.ptr == end || *line.ptr != mark) continue;
+    const auto column = std::from_chars(line.ptr + 1, end, where.column);
+    if (column.ec != std::errc{}) continue;
+    return std::pair{where, static_cast<std::size_t>(column.ptr - text.data())};
+  }
+  return std::nullopt;
+}
+
 /// dtc writes "Error: FILE:LINE.COL-COL text" or "FILE:LINE.COL-LINE.COL: ERROR (check): text".
 [[noreturn]] void throw_dtc_error(const std::string& name, const std::string& words) {
   std::istringstream lines(words);
-  std::string line;
-  // A negative look for "Warning": a tree that only warns has compiled.
-  const std::regex plain(R"(^(?:Error: )?(.+?):(\d+)\.(\d+)[-\d.]*:? (?:ERROR \(([^)]*)\): )?(.*)$)");
-  while (std::getline(lines, line)) {
-    std::smatch m;
-    if (line.find("Warning") != std::string::npos || !std::regex_match(line, m, plain)) continue;
-    const std::string file = m[1] == "<stdin>" ? name : m[1].str();
-    throw error({file, static_cast<unsigned>(std::stoul(m[2])), static_cast<unsigned>(std::stoul(m[3]))},
-                m[4].matched ? fmt::format("{} ({})", m[5].str(), m[4].str()) : m[5].str());
+  for (std::string line; std::getline(lines, line);) {
+    std::string_view text = line;
+    if (text.find("Warning") != std::string_view::npos) continue;
+    if (text.starts_with("Error: ")) text.remove_prefix(7);
+    auto found = place_in(text, '.');
+    if (!found) continue;
+    if (found->first.file == "<stdin>") found->first.file = name;
+    text.remove_prefix(found->second);
+    text.remove_prefix(std::min(text.find_first_not_of("-.0123456789: "), text.size()));
+    throw error(found->first, std::string(text));
   }
   throw error({name, 0, 0}, words.empty() ? "dtc failed without a word" : words.substr(0, words.find('\n')));
 }
@@ -67,7 +83,6 @@ void tree::impl::place() const {
   std::vector<std::string> path;
   std::istringstream lines(annotated.out);
   std::string line;
-  const std::regex place_of(R"(/\* (.+?):(\d+):(\d+)-)");
   while (std::getline(lines, line)) {
     const auto first = line.find_first_not_of('\t');
     if (first == std::string::npos) continue;
@@ -75,11 +90,9 @@ void tree::impl::place() const {
     std::string text = line.substr(first, comment == std::string::npos ? comment : comment - first);
     while (!text.empty() && text.back() == ' ') text.pop_back();
     location where;
-    std::smatch m;
-    const std::string tail = comment == std::string::npos ? "" : line.substr(comment);
-    if (std::regex_search(tail, m, place_of)) {
-      where = {m[1] == "<stdin>" ? name : m[1].str(), static_cast<unsigned>(std::stoul(m[2])),
-               static_cast<unsigned>(std::stoul(m[3]))};
+    if (comment != std::string::npos) {
+      if (auto found = place_in(std::string_view(line).substr(comment + 3), ':')) where = found->first;
+      if (where.file == "<stdin>") where.file = name;
     }
     const auto full = [&] {
       std::string p;
@@ -114,9 +127,11 @@ std::unique_ptr<tree> tree::compile(const std::string& dts_path) {
     const auto pre = run_subprocess({"cpp", "-nostdinc", "-undef", "-D__DTS__", "-x", "assembler-with-cpp", "-I",
                                      directory.empty() ? "." : directory, dts_path});
     if (pre.status != 0) {
-      std::smatch m;
-      if (std::regex_search(pre.err, m, std::regex(R"(([^\n:]+):(\d+):(\d+): (?:fatal )?error: ([^\n]*))"))) {
-        throw error({m[1], static_cast<unsigned>(std::stoul(m[2])), static_cast<unsigned>(std::stoul(m[3]))}, m[4]);
+      std::istringstream lines(pre.err);
+      for (std::string line; std::getline(lines, line);) {
+        const auto at = line.find("error: ");
+        const auto found = place_in(line, ':');
+        if (at != std::string::npos && found) throw error(found->first, line.substr(at + 7));
       }
       throw error({dts_path, 0, 0}, "cpp: " + pre.err.substr(0, pre.err.find('\n')));
     }

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <array>
+#include <fstream>
 
 #include "models/common/context.h"
 #include "models/common/device_tree.h"
@@ -133,6 +134,12 @@ TEST(device_tree, an_error_names_its_place) {
   EXPECT_THAT(message([&] { (void)user.required_u32("absent"); }), StartsWith("t.dts:6:"));
   EXPECT_THAT(message([] { dt::tree::compile_text("/dts-v1/;\n/ {\n\tx = <;\n};\n", "bad.dts"); }),
               StartsWith("bad.dts:3:7: syntax error"));
+  EXPECT_THAT(message([] { dt::tree::compile_text("/dts-v1/;\n/ {\n\ta: b@1 { };\n\ta: c { };\n};\n", "bad.dts"); }),
+              StartsWith("bad.dts:4:"));
+  const std::string including = testing::TempDir() + "including.dts";
+  std::ofstream(including) << "/dts-v1/;\n#include \"absent.dtsi\"\n/ { };\n";
+  EXPECT_THAT(message([&] { dt::tree::compile(including); }),
+              AllOf(StartsWith(including + ":2:10: "), HasSubstr("absent.dtsi")));
   EXPECT_THAT(message([] { dt::tree::compile("/nonexistent/x.dts"); }), StartsWith("/nonexistent/x.dts: cannot"));
 }
 
