@@ -11,6 +11,8 @@
 //   elf-overread    the ELF loader reads behind the image's last page (oops)
 //   table-overread  an access behind the heap copy of a resource table (oops)
 //   vring-uaf       a virtqueue is used after del_vqs (oops)
+//   vring-loop      the remote makes an endless chain of descriptors (oops)
+//   driver-gone     an op of a driver that was removed is called (oops)
 //
 // What a pointer into remote memory is in Linux is a host physical address here, reached over the host core's bus.
 // All functions run on a host thread; those that take the processor's lock sleep.
