@@ -67,6 +67,14 @@ class unpowered_access final : public invariant {
   }
 };
 
+class host_oops final : public invariant {
+ public:
+  host_oops() : invariant("host-oops") {}
+  void on_event(const event& e) override {
+    if (e.name == "host.oops") report(fmt::format("{}: {}", e.text("hazard"), e.text("text")));
+  }
+};
+
 class lost_mailbox_word final : public invariant {
  public:
   lost_mailbox_word() : invariant("lost-mailbox-word") {}
@@ -140,7 +148,8 @@ class resource_table_write final : public invariant {
       } else {
         take(e, e.text("what") == "attached");
       }
-    } else if (e.name == "rproc.state" && (e.text("to") == "offline" || e.text("to") == "detached")) {
+    } else if ((e.name == "rproc.state" && (e.text("to") == "offline" || e.text("to") == "detached")) ||
+               (e.name == "rproc.op" && (e.text("op") == "start" || e.text("op") == "attach") && e.text("result") != "0")) {
       release(e.source);
     } else if (e.name == "memory.write" && e.text("by") == host_) {
       for (auto& [owner, t] : tables_) {
@@ -257,7 +266,8 @@ class vring_bounds final : public invariant {
 
 const std::vector<std::string>& invariant_names() {
   static const std::vector<std::string> names{"reset-outside-wfi",    "unpowered-access",    "lost-mailbox-word",
-                                              "resource-table-write", "references-returned", "vring-bounds"};
+                                              "resource-table-write", "references-returned", "vring-bounds",
+                                              "host-oops"};
   return names;
 }
 
@@ -275,6 +285,7 @@ invariants::invariants(trace& t, system_view& view, const system_facts& facts) {
   all_.push_back(std::make_unique<resource_table_write>(view, facts.host));
   all_.push_back(std::make_unique<references_returned>(facts.linux_hosts));
   all_.push_back(std::make_unique<vring_bounds>(facts.dma_pools));
+  all_.push_back(std::make_unique<host_oops>());
   for (const auto& i : all_) {
     i->report = [this, &t, name = i->name()](std::string_view text) {
       violations_.push_back({name, std::string(text), sc_core::sc_time_stamp()});

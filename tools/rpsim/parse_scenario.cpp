@@ -71,7 +71,7 @@ const key_table& table(std::string_view name) {
 
 const std::vector<std::string> REMOTEPROC_STATES{"offline", "suspended", "running", "crashed", "attached", "detached"};
 const std::vector<std::string> CORE_STATES{"running", "wfi", "reset", "lockup", "hang"};
-const std::vector<std::string> MODULE_STATES{"off", "sw_rst_disable", "sync_reset", "disable", "enable", "trans"};
+const std::vector<std::string> MODULE_STATES{"off", "SwRstDisable", "SyncReset", "Disable", "Enable", "Trans"};
 
 struct ioctl_request {
   const char* name;
@@ -529,11 +529,9 @@ class parser {
     std::vector<state_of> states;
     for (const entry& e : pairs(n, "state")) {
       const std::string what = e.key.Scalar();
-      std::vector<std::string> right = REMOTEPROC_STATES;
-      if (!what.starts_with("remoteproc")) {
-        right = CORE_STATES;
-        right.insert(right.end(), MODULE_STATES.begin(), MODULE_STATES.end());
-      }
+      const std::vector<std::string>& right = what.starts_with("remoteproc") ? REMOTEPROC_STATES
+                                              : what.starts_with("lpsc-")    ? MODULE_STATES
+                                                                             : CORE_STATES;
       states.push_back({what, word_of(e.value, fmt::format("the state of {}", what), right).text, place_of(e.key)});
     }
     return states;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "models/memory/memory.h"
 #include "models/ti_sci/device_manager.h"
@@ -266,7 +267,6 @@ void simulation::arm_watches(shell& sh) {
   for (; i < sh.plan.size() && is_wait(*sh.plan[i]); ++i) {
     if (const auto* w = std::get_if<wait_for_event>(&sh.plan[i]->action)) sh.watches.push_back({sh.plan[i], &w->what});
   }
-  if (!sh.watches.empty()) sh.watches.front().begun = true;
 }
 
 void simulation::perform(shell& sh, const step& s) {
@@ -342,7 +342,7 @@ void simulation::wait_for(const shell& sh, const step& s) {
     missed(wait_until(step_ended_, s, [&] { return awaited.next >= awaited.given || !failures_.empty(); }));
   } else {
     const auto mine = std::ranges::find(sh.watches, &s, &event_watch::owner);
-    missed(wait_until(changed_, s, [&] { return mine->hit.has_value(); }));
+    missed(wait_until(changed_, s, [&] { return mine->hit; }));
   }
 }
 
@@ -369,13 +369,10 @@ void simulation::on_event(const event& e) {
   bool changed = states_.on_event(e);
   if (e.name == "host.booted") booted_.notify(sc_core::SC_ZERO_TIME);
   for (auto& [name, sh] : shells_) {
-    for (std::size_t i = 0; i < sh.watches.size(); ++i) {
-      event_watch& w = sh.watches[i];
-      if (!w.begun || w.hit || !w.what->matches(e)) continue;
-      w.hit = e.time;
-      if (i + 1 < sh.watches.size()) sh.watches[i + 1].begun = true;
-      changed = true;
-      break;
+    std::set<std::string_view> taken;
+    for (event_watch& w : sh.watches) {
+      if (w.hit || !w.what->matches(e) || !taken.insert(w.what->text()).second) continue;
+      w.hit = changed = true;
     }
   }
   if (changed) changed_.notify(sc_core::SC_ZERO_TIME);

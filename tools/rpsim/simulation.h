@@ -51,12 +51,11 @@ class simulation final : private trace_sink, private system_view {
 
  private:
   /// A `wait: event` looks at what happens from the command before it on: it may have happened before the command
-  /// returned. Of several in a row each begins where the one before it ended.
+  /// returned. Waits for the same event take one occurrence each.
   struct event_watch {
     const step* owner;
     const pattern* what;
-    bool begun = false;
-    std::optional<sc_core::sc_time> hit;
+    bool hit = false;
   };
   struct shell {
     std::string name;

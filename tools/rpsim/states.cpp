@@ -3,7 +3,8 @@
 namespace rpsim::tool {
 
 bool state_tracker::on_event(const event& e) {
-  std::string_view what = e.source, to;
+  std::string_view to;
+  std::string lpsc;
   if (e.name == "rproc.state") to = e.text("to");
   else if (e.name == "core.start" || e.name == "core.wake") to = "running";
   else if (e.name == "core.wfi") to = "wfi";
@@ -11,9 +12,10 @@ bool state_tracker::on_event(const event& e) {
   else if (e.name == "core.lockup") to = "lockup";
   else if (e.name == "core.hang") to = "hang";
   else if (e.name == "lpsc.state") {
-    what = e.text("lpsc");
+    lpsc = fmt::format("lpsc-{}", e.number("lpsc"));
     to = e.text("to");
   }
+  const std::string_view what = lpsc.empty() ? e.source : std::string_view(lpsc);
   if (to.empty() || state(what) == to) return false;
   set(what, to);
   return true;

@@ -1,6 +1,6 @@
 #pragma once
 // What state everything is in, read off the trace: remote processors by their rproc.state, cores by what the CPU does,
-// power modules by lpsc.state.
+// power modules (`lpsc-6`) by lpsc.state.
 
 #include <map>
 #include <string>

@@ -20,7 +20,7 @@ constexpr sentence SENTENCES[] = {
     {"tisci.received", "{msg} {result}  seq {seq}"},
     {"device.get", "{name}  by host {host}"},
     {"device.put", "{name}  by host {host}"},
-    {"lpsc.state", "{lpsc}: {from} -> {to}"},
+    {"lpsc.state", "lpsc-{lpsc}: {from} -> {to}"},
     {"reset.assert", "{core} ({kind})"},
     {"reset.deassert", "{core} ({kind})"},
     {"proc.request", "processor {processor} by host {host}"},
@@ -168,15 +168,35 @@ std::string describe(const event& e, bool every_field) {
   return w.text;
 }
 
+bool text_writer::told_often(const event& e, const std::string& words) {
+  if (e.name == "shell.run" || e.name == "rproc.state" || e.name == "handshake") seen_.clear();
+  std::string key = fmt::format("{} {} {}", e.source, e.name, words);
+  std::erase_if(key, [](char c) { return c >= '0' && c <= '9'; });
+  return ++seen_[std::move(key)] > REPEATS;
+}
+
+text_writer::~text_writer() { tell_left_out(); }
+
+void text_writer::tell_left_out() {
+  if (left_out_ != 0) out_.print("{:>16} {:>11}  ({} more lines of the kind; -v shows them)\n", "...", "", left_out_);
+  left_out_ = 0;
+}
+
 void text_writer::on_event(const event& e) {
   if (verbosity_ == 0 && aside(e.name)) return;
   if (e.name == "fw.log" && !console_ && verbosity_ == 0) return;
+  const std::string words = describe(e, verbosity_ > 0);
+  if (verbosity_ == 0 && told_often(e, words)) {
+    ++left_out_;
+    return;
+  }
+  tell_left_out();
   const std::string delta = first_ ? "" : delta_text(e.time - last_);
   first_ = false;
   last_ = e.time;
   const char* colour = colour_ ? colour_of(e) : "";
   out_.print("{:13.6f} ms {:>11}  {}{:<12} {:<21} ", static_cast<double>(e.time.value()) / 1e9, delta, colour, e.source, e.name);
-  append_printable(out_, describe(e, verbosity_ > 0));
+  append_printable(out_, words);
   if (*colour != 0) out_.write("\x1b[0m");
   // No blanks at a line's end.
   fmt::memory_buffer& b = out_.buffer();

@@ -179,6 +179,8 @@ void perfetto_writer::on_event(const event& e) {
     next(source + " state", "", e.time);
   } else if (e.name == "core.lockup" || e.name == "core.hang") {
     next(source + " state", e.name.substr(5), e.time);
+  } else if (e.name == "lpsc.state") {
+    next(fmt::format("lpsc-{}", e.number("lpsc")), e.text("to"), e.time);
   } else if (e.name == "shell.run") {
     next(source, e.text("line"), e.time);
   } else if (e.name == "shell.done") {
@@ -212,7 +214,7 @@ void vcd_writer::change(const std::string& scope, const std::string& name, const
 void vcd_writer::on_event(const event& e) {
   const std::string source(e.source);
   if (states_.on_event(e)) {
-    const std::string what = e.name == "lpsc.state" ? std::string(e.text("lpsc")) : source;
+    const std::string what = e.name == "lpsc.state" ? fmt::format("lpsc-{}", e.number("lpsc")) : source;
     change(what, "state", "string 1", std::string(states_.state(what)), e.time);
   }
   if (e.name == "mailbox.sent" || e.name == "mailbox.received") {
