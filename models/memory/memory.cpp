@@ -58,6 +58,9 @@ void memory::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
   if (payload.get_streaming_width() != 0 && payload.get_streaming_width() < length) [[unlikely]] {
     return bus_error(context(), label(), payload, tlm::TLM_BURST_ERROR_RESPONSE, "memory does not stream");
   }
+  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) [[unlikely]]
+    return;
   delay += latency_.time();
   std::byte* const here = bytes_ + offset;
   unsigned char* const data = payload.get_data_ptr();
@@ -84,7 +87,6 @@ void memory::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
     }
   }
   payload.set_dmi_allowed(true);
-  payload.set_response_status(tlm::TLM_OK_RESPONSE);
   if (!watches_.empty() && payload.is_write()) [[unlikely]]
     report(offset, length, initiator_name(payload));
 }

@@ -91,6 +91,16 @@ TEST_F(memories, nothing_past_the_end_is_touched) {
                   HasSubstr("address=0x4000"), HasSubstr("address=0xfffffffffffffffe")));
 }
 
+TEST_F(memories, a_command_to_ignore_moves_nothing) {
+  test::simulate([&] {
+    m4f.write32(0, 0x55);
+    std::uint32_t word = 0xAA;
+    EXPECT_EQ(m4f.access(tlm::TLM_IGNORE_COMMAND, 0, &word, 4), tlm::TLM_OK_RESPONSE);
+    EXPECT_EQ(word, 0xAAu);
+    EXPECT_EQ(m4f.read32(0), 0x55u);
+  });
+}
+
 TEST_F(memories, streaming_is_refused) {
   test::simulate([&] {
     std::array<unsigned char, 8> data{};
