@@ -60,6 +60,7 @@ void hal_irq_attach(unsigned irq, hal_handler handler) { handlers[irq] = handler
 void hal_irq_enable(unsigned irq, unsigned priority) {
   const uint32_t word = NVIC_IPR + irq / 4 * 4, shift = 8 * (irq % 4);
   hal_write32(word, (hal_read32(word) & ~(0xFFu << shift)) | (priority << 5 & 0xFFu) << shift);
+  hal_write32(NVIC_ICPR + irq / 32 * 4, 1u << (irq % 32)); /* what is left of an earlier life; a high level stays */
   hal_write32(NVIC_ISER + irq / 32 * 4, 1u << (irq % 32));
 }
 

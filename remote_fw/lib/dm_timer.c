@@ -13,8 +13,7 @@
 
 void dm_timer_start(uint32_t us, hal_handler handler) {
   const uint32_t ticks = us * (CHIP_TIMER0_HZ / 1000000u);
-  hal_write32(TCLR, 0);
-  hal_write32(IRQSTATUS, OVERFLOW);
+  dm_timer_stop();                                   /* it may have run through a reset of the core */
   hal_write32(TCRR, 0u - (ticks == 0 ? 1u : ticks)); /* counts up, to the overflow */
   hal_irq_attach(CHIP_IRQ_TIMER0, handler);
   hal_irq_enable(CHIP_IRQ_TIMER0, PRIORITY);

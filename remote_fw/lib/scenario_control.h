@@ -29,7 +29,7 @@ enum sc_suspend { SC_SUSPEND_ACK = 0, SC_SUSPEND_CANCEL, SC_SUSPEND_AUTO };
   X(suspend, SUSPEND, 0, "how RP_MBOX_SUSPEND_SYSTEM is answered")                                  \
   X(ack_delay, US, 80, "from the request's interrupt to the start of the answer")                   \
   X(deinit_time, US, 200, "work of closing drivers, before device-manager resources are returned")  \
-  X(wake_after, US, 500, "acks-wakes: time from WFI to the interrupt that wakes it again")          \
+  X(wake_after, US, 300, "acks-wakes: time from WFI to the interrupt that wakes it again")          \
   X(crash_after, US, 0, "time from linux_ready to a crash; 0: never")                               \
   X(crash_report, BOOL, 1, "a crash sends RP_MBOX_CRASH first")                                     \
   X(hang_after, US, 0, "time from linux_ready to a hang with interrupts masked; 0: never")          \
