@@ -136,7 +136,11 @@ bool native_core::held() const {
   return s == module_state::off || s == module_state::sw_rst_disable || s == module_state::sync_reset;
 }
 
-bool native_core::clocked() const { return power_ == nullptr || power_->read() == module_state::enable; }
+bool native_core::clocked() const {
+  if (power_ == nullptr || power_->read() == module_state::enable) return true;
+  // On its way out of Enable a module waits for its CPU to stop; until then it executes.
+  return running_ && power_->read() == module_state::trans;
+}
 
 void native_core::lines_changed() {
   if (held()) reset_ = true;

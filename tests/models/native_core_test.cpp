@@ -265,6 +265,7 @@ TEST_F(native, a_module_without_clock_freezes_the_core_and_a_module_reset_kills_
   sc_start(us(2000));
   EXPECT_TRUE(m4f.core.running());
   EXPECT_THAT(m4f.bus.outputs, IsEmpty());
+  EXPECT_EQ(m4f.bus.accesses, 2u) << "the note";
   power.write(module_state::enable);
   sc_start(us(600));
   EXPECT_EQ(m4f.bus.outputs.size(), 1u);
@@ -275,6 +276,23 @@ TEST_F(native, a_module_without_clock_freezes_the_core_and_a_module_reset_kills_
   power.write(module_state::enable);
   sc_start(us(10));
   EXPECT_THAT(events.take(), ElementsAre("m4f core.start app=k3-am62x-m4f/clock"));
+}
+
+TEST_F(native, a_core_that_runs_keeps_running_while_its_module_waits_for_it_to_stop) {
+  sc_core::sc_signal<module_state> power("power", module_state::trans);
+  core_bench m4f(context, node, "m4f", "clock");
+  m4f.core.power()->bind(power);
+  m4f.release();
+  sc_start(us(100));
+  EXPECT_FALSE(m4f.core.running()) << "on the way in it has no clock yet";
+  power.write(module_state::enable);
+  sc_start(us(500));
+  power.write(module_state::trans);
+  sc_start(us(600));
+  EXPECT_EQ(m4f.bus.outputs.size(), 1u);
+  power.write(module_state::off);
+  sc_start(us(1));
+  EXPECT_FALSE(m4f.core.running());
 }
 
 TEST_F(native, an_injected_hang_stops_it_for_good_and_leaves_wfi) {
