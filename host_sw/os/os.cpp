@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <tuple>
 
+#include "host_sw/os/stack.h"
+
 namespace rpsim::os {
 
 using sc_core::sc_time;
@@ -111,6 +113,7 @@ class thread {
   sc_time debt;         // time that interrupt handlers took from it
   sc_time slice_start;  // since when it has its CPU
   wait_queue exited;
+  const char* stack_root = nullptr;
 };
 
 struct kernel::impl {
@@ -176,7 +179,14 @@ struct kernel::impl {
     return *t;
   }
   void check_alive() const {
-    if (dead) throw killed_exception();
+    if (dead) unwind(killed_exception());
+  }
+  /// Ends the calling process: run() or interrupt_loop() catches.
+  template <typename Exception>
+  [[noreturn]] void unwind(Exception e) const {
+    const thread* t = find_current();
+    forget_frames(t != nullptr ? t->stack_root : interrupt_stack_root);
+    throw e;
   }
 
   thread& spawn(std::string name, bool realtime, std::function<void()> body) {
@@ -188,6 +198,7 @@ struct kernel::impl {
   void run(thread& t) {
     const auto* process = sc_core::sc_get_current_process_b();
     by_process[process] = &t;
+    t.stack_root = stack_mark();
     try {
       check_alive();
       acquire_cpu(t);
@@ -347,6 +358,7 @@ struct kernel::impl {
     if (gicd != 0) self.writel(1u << (irq % 32), gicd + (enabled ? GICD_ISENABLER : GICD_ICENABLER) + 4 * (irq / 32));
   }
   void interrupt_loop() {
+    interrupt_stack_root = stack_mark();
     try {
       for (;;) {
         check_alive();
@@ -483,6 +495,7 @@ struct kernel::impl {
   std::deque<thread*> ready;
   bool frozen = false, dead = false, permute = false;
   sc_core::sc_event death, irqs_on, free_waiters;
+  const char* interrupt_stack_root = nullptr;
 
   std::map<unsigned, irq_line> lines;
 
@@ -830,10 +843,10 @@ void kernel::oops(std::string_view hazard, std::string text) {
   events().emit(name_, "host.oops",
                 {{"hazard", hazard}, {"thread", t != nullptr ? t->name : "interrupt"}, {"text", text}});
   printk(log_level::emerg, "", "Internal error: Oops: " + text);
-  if (t != nullptr) throw oops_exception();
+  if (t != nullptr) impl_->unwind(oops_exception());
   printk(log_level::emerg, "", "Kernel panic - not syncing: Oops: Fatal exception in interrupt");
   power_off();
-  throw killed_exception();
+  impl_->unwind(killed_exception());
 }
 
 const std::deque<std::string>& kernel::dmesg() const { return impl_->dmesg; }
