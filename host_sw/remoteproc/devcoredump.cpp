@@ -57,7 +57,7 @@ void devcoredump::add(dump d) {
 
   // The deletion is delayed work in Linux: it never runs inside the write that asks for it.
   kernel.spawn(name, [this, e, &kernel] {
-    e->expire.wait_event_timeout([e] { return e->expired; }, TIMEOUT_SECONDS * kernel.hz());
+    e->expire.wait_event_timeout([&d = *e] { return d.expired; }, TIMEOUT_SECONDS * kernel.hz());
     remove(e);
   });
 }

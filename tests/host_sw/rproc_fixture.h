@@ -17,7 +17,7 @@ namespace rpsim::test {
 using bytes = std::vector<std::byte>;
 
 inline void put(bytes& to, std::uint64_t value, unsigned size) {
-  for (unsigned i = 0; i < size; ++i) to.push_back(static_cast<std::byte>(value >> (8 * i)));
+  for (unsigned i = 0; i < size; ++i) to.push_back(static_cast<std::byte>(i < 8 ? value >> (8 * i) : 0));
 }
 
 /// A resource table as firmware carries it.
