@@ -93,7 +93,7 @@ TEST_F(wwdg_fixture, a_prescaler_set_after_activation_counts_from_there) {
       const sc_core::sc_time t0 = now();
       host.write32(CR, WDGA | 0x7F);  // the order of ST's HAL
       host.write32(CFR, prescaler(3) | 0x7F);
-      sc_core::wait(ms(80));
+      sc_core::wait(ms(84));  // in mid-count
       EXPECT_EQ(host.read32(CR), WDGA | 0x75);
       host.write32(CFR, prescaler(3) | 0x70);
       EXPECT_EQ(host.read32(CR), WDGA | 0x75) << "another window does not disturb the count";
