@@ -24,7 +24,7 @@ inline constexpr std::uint32_t NS_ADDR = 53;
 inline constexpr std::size_t NAME_SIZE = 32;
 
 class channel;
-class endpoint;
+struct endpoint;
 class virtproc;
 
 /// Runs under the endpoint's callback lock; its thread is the one that serves the virtqueue.

@@ -20,14 +20,17 @@ inline void put(bytes& to, std::uint64_t value, unsigned size) {
   for (unsigned i = 0; i < size; ++i) to.push_back(static_cast<std::byte>(i < 8 ? value >> (8 * i) : 0));
 }
 
+/// A ring as a vdev entry asks for it; 0xFFFFFFFF leaves the address to the host.
+struct ring {
+  std::uint32_t da = 0xFFFFFFFF, align = 4096, num = 256, notifyid = 77;
+};
+
 /// A resource table as firmware carries it.
 class table_builder {
  public:
   static constexpr std::uint32_t ANY = 0xFFFFFFFF;
 
-  struct ring {
-    std::uint32_t da = ANY, align = 4096, num = 256, notifyid = 77;
-  };
+  using ring = test::ring;
   table_builder& entry(std::uint32_t type, const bytes& payload) {
     bytes e;
     put(e, type, 4);
