@@ -62,6 +62,7 @@ linux_host::~linux_host() = default;
 
 void linux_host::boot() {
   impl_->kernel.spawn("init", [i = impl_.get()] {
+    i->kernel.init_irq();
     i->machine.probe_all();
     i->booted = true;
     i->kernel.events().emit(i->kernel.name(), "host.booted");

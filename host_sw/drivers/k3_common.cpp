@@ -54,7 +54,8 @@ k3_rproc::k3_rproc(os::machine& machine, os::device& dev, const k3_core_data& da
 // ---------------------------------------------------------------------------------------------------- probe, remove
 
 int k3_rproc::fail(int error, const std::string& text) {
-  log(error == -os::EPROBE_DEFER ? log_level::debug : log_level::err, fmt::format("error {}: {}", error, text));
+  log(error == -os::EPROBE_DEFER ? log_level::debug : log_level::err,
+      fmt::format("error -{}: {}", os::errno_name(error), text));
   return error;
 }
 

@@ -12,8 +12,7 @@ namespace {
 
 constexpr std::uint16_t VERSION = 0x0002, SET_DEVICE = 0x0200, GET_DEVICE = 0x0201, SET_DEVICE_RESETS = 0x0202,
                         GET_RESOURCE_RANGE = 0x1500, PROC_REQUEST = 0xC000, PROC_RELEASE = 0xC001,
-                        PROC_HANDOVER = 0xC005, PROC_SET_CONFIG = 0xC100, PROC_SET_CONTROL = 0xC101,
-                        PROC_GET_STATUS = 0xC400;
+                        PROC_SET_CONFIG = 0xC100, PROC_SET_CONTROL = 0xC101, PROC_GET_STATUS = 0xC400;
 constexpr std::uint32_t FLAG_ACK_ON_PROCESSED = 1u << 1;  // request
 constexpr std::uint32_t FLAG_ACK = 1u << 1;               // response
 constexpr std::size_t HEADER = 8;
@@ -29,6 +28,34 @@ T get(const mbox_message& m, std::size_t offset) {
   T value;
   std::memcpy(&value, m.bytes.data() + offset, sizeof value);
   return value;
+}
+
+/// As the device manager's events call it.
+std::string_view name_of(std::uint16_t type) {
+  switch (type) {
+    case VERSION:
+      return "VERSION";
+    case SET_DEVICE:
+      return "SET_DEVICE";
+    case GET_DEVICE:
+      return "GET_DEVICE";
+    case SET_DEVICE_RESETS:
+      return "SET_DEVICE_RESETS";
+    case GET_RESOURCE_RANGE:
+      return "RM_GET_RESOURCE_RANGE";
+    case PROC_REQUEST:
+      return "PROC_REQUEST";
+    case PROC_RELEASE:
+      return "PROC_RELEASE";
+    case PROC_SET_CONFIG:
+      return "PROC_SET_CONFIG";
+    case PROC_SET_CONTROL:
+      return "PROC_SET_CONTROL";
+    case PROC_GET_STATUS:
+      return "PROC_GET_STATUS";
+    default:
+      return "?";
+  }
 }
 
 bool is_ack(const mbox_message& response) { return (get<std::uint32_t>(response, 4) & FLAG_ACK) != 0; }
@@ -95,7 +122,7 @@ void ti_sci::receive(const mbox_message& m) {
   const auto seq = get<std::uint8_t>(m, 3);
   machine_.os().events().emit(
       trace_level::detail, machine_.os().name(), "tisci.received",
-      {{"seq", seq}, {"type", get<std::uint16_t>(m, 0)}, {"result", is_ack(m) ? "ACK" : "NACK"}});
+      {{"seq", seq}, {"msg", name_of(get<std::uint16_t>(m, 0))}, {"result", is_ack(m) ? "ACK" : "NACK"}});
   // Linux tests the bit of any sequence number in a table of 20 bits; those outside it count as not expected here.
   if (seq >= MAX_MESSAGES || !transfers_[seq]->allocated) {
     machine_.os().printk(log_level::err, dev_.name, fmt::format("Message for {} is not expected!", seq));
@@ -134,7 +161,7 @@ int ti_sci::exchange(message request, std::size_t rx_size, message& response) {
     error = t.done.wait_timeout(timeout) != 0 ? 0 : -ETIMEDOUT;
     if (error != 0) {
       k.printk(log_level::err, dev_.name,
-               fmt::format("Mbox timedout in resp(caller: type 0x{:04x})", get<std::uint16_t>(request, 0)));
+               fmt::format("Mbox timedout in resp(caller: {})", name_of(get<std::uint16_t>(request, 0))));
     }
     tx_->client_txdone(error);
   }
@@ -201,13 +228,6 @@ int ti_sci::processor_command(std::uint16_t type, std::uint8_t id) {
 }
 int ti_sci::proc_request(std::uint8_t id) { return processor_command(PROC_REQUEST, id); }
 int ti_sci::proc_release(std::uint8_t id) { return processor_command(PROC_RELEASE, id); }
-
-int ti_sci::proc_handover(std::uint8_t id, std::uint8_t host) {
-  message m = request(PROC_HANDOVER, FLAG_ACK_ON_PROCESSED, 10);
-  put(m, 8, id);
-  put(m, 9, host);
-  return command(m, HEADER);
-}
 
 int ti_sci::proc_set_config(std::uint8_t id, std::uint64_t boot_vector, std::uint32_t set, std::uint32_t clear) {
   message m = request(PROC_SET_CONFIG, FLAG_ACK_ON_PROCESSED, 25);

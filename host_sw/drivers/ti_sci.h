@@ -35,8 +35,8 @@ class ti_sci {
   struct resource_range {
     std::uint16_t start = 0, count = 0, start_secondary = 0, count_secondary = 0;
   };
-  static constexpr std::uint8_t SW_AUTO_OFF = 0, SW_RETENTION = 1, SW_ON = 2;
-  static constexpr std::uint8_t HW_OFF = 0, HW_ON = 1, HW_TRANS = 2;
+  static constexpr std::uint8_t SW_AUTO_OFF = 0, SW_ON = 2;
+  static constexpr std::uint8_t HW_ON = 1;
   static constexpr std::uint32_t STATUS_WFI = 1u << 1;  // processor_status::status, every core that has it (§3.7)
   static constexpr std::uint8_t NO_HOST = 0xFF;
 
@@ -55,7 +55,6 @@ class ti_sci {
   // ---- devices. get takes this host's reference, put drops it.
   int get_device(std::uint32_t id) { return set_device_state(id, 0, SW_ON); }
   int get_device_exclusive(std::uint32_t id) { return set_device_state(id, FLAG_EXCLUSIVE, SW_ON); }
-  int idle_device(std::uint32_t id) { return set_device_state(id, 0, SW_RETENTION); }
   int put_device(std::uint32_t id) { return set_device_state(id, 0, SW_AUTO_OFF); }
   int get_device_state(std::uint32_t id, device_state& state);
   /// `requested`: this host holds a reference. `current`: the hardware is on.
@@ -66,7 +65,6 @@ class ti_sci {
   // ---- processors
   int proc_request(std::uint8_t id);
   int proc_release(std::uint8_t id);
-  int proc_handover(std::uint8_t id, std::uint8_t host);
   int proc_set_config(std::uint8_t id, std::uint64_t boot_vector, std::uint32_t set, std::uint32_t clear);
   int proc_set_control(std::uint8_t id, std::uint32_t set, std::uint32_t clear);
   int proc_get_status(std::uint8_t id, processor_status& status);

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t DMESG_LINES = 1000;
 constexpr unsigned MAX_WORKERS = 4;
-constexpr unsigned GICD_ISENABLER = 0x100, GICD_ICENABLER = 0x180;
+constexpr unsigned GICD_TYPER = 0x004, GICD_ISENABLER = 0x100, GICD_ICENABLER = 0x180, GICD_ICACTIVER = 0x380;
 constexpr unsigned FIRST_SPECIAL_INTID = 1020;
 /// kernel/irq/spurious.c: of this many interrupts that many unhandled ones close the line.
 constexpr unsigned SPURIOUS_WINDOW = 100000, SPURIOUS_LIMIT = 99900;
@@ -170,8 +170,12 @@ struct kernel::impl {
   thread* find_current() const {
     const auto* process = sc_core::sc_get_current_process_b();
     if (process == nullptr) return nullptr;
-    const auto it = by_process.find(process);
-    return it == by_process.end() ? nullptr : it->second;
+    if (process != last_process) {
+      const auto it = by_process.find(process);
+      last_process = process;
+      last_thread = it == by_process.end() ? nullptr : it->second;
+    }
+    return last_thread;
   }
   thread& current() const {
     thread* t = find_current();
@@ -197,6 +201,7 @@ struct kernel::impl {
   }
   void run(thread& t) {
     const auto* process = sc_core::sc_get_current_process_b();
+    last_process = nullptr;  // an ended process's place may be taken by a new one
     by_process[process] = &t;
     t.stack_root = stack_mark();
     try {
@@ -210,6 +215,7 @@ struct kernel::impl {
     trace_thread(t, "end");
     t.ended = true;
     by_process.erase(process);
+    last_process = nullptr;
     if (dead) return;
     release_cpu(t);
     t.exited.wake_up_all();
@@ -490,8 +496,10 @@ struct kernel::impl {
   param *context_switch, *thread_wake, *irq_entry, *syscall, *time_slice, *timer_wheel;
 
   std::vector<std::unique_ptr<thread>> threads;
-  std::map<const sc_core::sc_process_b*, thread*> by_process;  // looked up only, never walked
-  std::vector<thread*> cpus;                                   // by number: who runs there
+  std::map<const sc_core::sc_process_b*, thread*> by_process;   // looked up only, never walked
+  mutable const sc_core::sc_process_b* last_process = nullptr;  // the last look-up
+  mutable thread* last_thread = nullptr;
+  std::vector<thread*> cpus;  // by number: who runs there
   std::deque<thread*> ready;
   bool frozen = false, dead = false, permute = false;
   sc_core::sc_event death, irqs_on, free_waiters;
@@ -758,6 +766,15 @@ bool kernel::try_read(std::uint64_t pa, void* to, std::size_t n) {
   const bool ok = n == 0 || impl_->core.bus().read(pa, {static_cast<std::byte*>(to), n}) == bus_status::ok;
   impl_->after_access();
   return ok;
+}
+
+void kernel::init_irq() {
+  if (impl_->gicd == 0) return;
+  const unsigned words = (readl(impl_->gicd + GICD_TYPER) & 0x1F) + 1;
+  for (unsigned word = 1; word < words; ++word) {  // the first word's are not SPIs
+    writel(~0u, impl_->gicd + GICD_ICACTIVER + 4 * word);
+    writel(~0u, impl_->gicd + GICD_ICENABLER + 4 * word);
+  }
 }
 
 int kernel::request_threaded_irq(unsigned irq, irq_handler hard, irq_handler thread_fn, unsigned flags,

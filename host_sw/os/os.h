@@ -212,6 +212,9 @@ class kernel {
 
   // ---- interrupts (irq = GIC interrupt id; SPI n is 32 + n)
   using irq_handler = std::function<irqreturn()>;
+  /// Leaves every SPI of the distributor disabled and inactive, as a starting Linux does: what ran before it may not
+  /// have.
+  void init_irq();
   /// `hard` may be empty (then it only wakes the thread). ONESHOT keeps the line masked until the thread is done.
   int request_threaded_irq(unsigned irq, irq_handler hard, irq_handler thread_fn, unsigned flags, std::string name);
   int request_irq(unsigned irq, irq_handler hard, unsigned flags, std::string name) {

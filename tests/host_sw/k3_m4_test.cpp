@@ -216,7 +216,7 @@ TEST_F(k3_m4, a_probe_that_fails_gives_the_processor_back) {
     EXPECT_EQ(state(), "offline\n");
   });
   EXPECT_THAT(events.all("proc.release"), testing::SizeIs(1));
-  EXPECT_THAT(log(), Contains(AllOf(HasSubstr("failed to get initial state"), HasSubstr("-19"))));
+  EXPECT_THAT(log(), Contains(AllOf(HasSubstr("failed to get initial state"), HasSubstr("error -ENODEV"))));
 }
 
 TEST_F(k3_m4, a_powered_core_is_taken_for_a_running_one_and_can_be_attached_and_detached) {
@@ -234,6 +234,27 @@ TEST_F(k3_m4, a_powered_core_is_taken_for_a_running_one_and_can_be_attached_and_
   // No power or reset call: only who looks and who claims.
   EXPECT_THAT(requests(), ElementsAre("VERSION", "PROC_REQUEST", "GET_DEVICE"));
   EXPECT_THAT(events.values("mailbox.sent", "msg"), ElementsAre("ECHO_REQUEST", "ECHO_REQUEST"));
+}
+
+TEST_F(k3_m4, a_host_that_was_reset_boots_again_but_the_device_manager_holds_its_old_claim) {
+  in_thread(
+      [&] {
+        EXPECT_EQ(start(), 0);
+        settle();
+      },
+      1);
+  host->kernel().power_off();
+  sc_core::sc_start(sc_core::sc_time(1, sc_core::SC_US));
+  in_thread([&] {
+    EXPECT_FALSE(host->fs().exists(STATE));  // REQUEST is for a processor that nobody owns (reference/k3.md §3.6)
+    auto* sci = host->machine().provider_of<drivers::ti_sci>(board.tree().by_label("dmsc"));
+    EXPECT_EQ(sci->proc_release(0x18), 0);
+    EXPECT_EQ(echo(DEVICE, std::string(DRIVER) + "bind"), 0);
+    EXPECT_EQ(state(), "detached\n");
+  });
+  EXPECT_THAT(events.all("core.start"), testing::SizeIs(1));
+  EXPECT_THAT(events.all("host.booted"), testing::SizeIs(2));
+  EXPECT_THAT(events.all("host.oops"), IsEmpty());
 }
 
 // ------------------------------------------------------------------------------------------------- graceful shutdown

@@ -4,6 +4,7 @@
 
 #include "host_sw/drivers/reset_ti_sci.h"
 #include "host_sw/drivers/ti_msgmgr.h"
+#include "models/ti_sci/device_manager.h"
 #include "platforms/platform.h"
 #include "tests/host_sw/fake_host.h"
 
@@ -76,6 +77,19 @@ TEST_F(ti_sci_client, asks_for_the_version_at_probe) {
   EXPECT_THAT(events.values("host.log", "text"), Contains(HasSubstr("ABI: ")));
 }
 
+TEST_F(ti_sci_client, exclusive_means_that_others_are_refused) {
+  recorder events(context);
+  in_thread([&] {
+    EXPECT_EQ(sci->get_device(M4F), 0);
+    EXPECT_EQ(sci->get_device_exclusive(M4F), 0);
+    EXPECT_EQ(sci->put_device(M4F), 0);
+    dynamic_cast<device_manager&>(*board.find("dm")).boot_device(RTI, std::uint64_t{1} << 30);
+    kernel.msleep(1);
+    EXPECT_EQ(sci->get_device_exclusive(RTI), -ENODEV);
+    EXPECT_EQ(sci->get_device(RTI), 0);
+  });
+}
+
 TEST_F(ti_sci_client, a_device_is_on_while_a_host_holds_it) {
   recorder events(context);
   in_thread([&] {
@@ -117,6 +131,7 @@ TEST_F(ti_sci_client, processor_calls_reach_the_device_manager) {
   in_thread([&] {
     EXPECT_EQ(sci->proc_request(PROCESSOR), 0);
     EXPECT_EQ(sci->proc_set_config(PROCESSOR, 0x1'2345'6789, 1, 0), 0);
+    EXPECT_EQ(sci->proc_set_control(PROCESSOR, 0, 0), 0);
     ti_sci::processor_status status;
     EXPECT_EQ(sci->proc_get_status(PROCESSOR, status), 0);
     EXPECT_EQ(status.boot_vector, 0x1'2345'6789u);
