@@ -44,7 +44,8 @@ namespace {
 
 class state_check final : public checks::check {
  public:
-  state_check(const expectation& e, const expect_state& s, const state_tracker& states) : check(e), spec_(s), states_(states) {}
+  state_check(const expectation& e, const expect_state& s, const state_tracker& states)
+      : check(e), spec_(s), states_(states) {}
   void on_event(const event&) override {}
   std::string verdict() const override {
     const std::string_view now = states_.state(spec_.state.what);
@@ -95,7 +96,8 @@ class never_check final : public checks::check {
   }
   std::string verdict() const override {
     if (!active_) return fmt::format("{} did not happen, so there is no time after it", spec_.after->text());
-    if (spec_.before && !over_) return fmt::format("{} did not happen, so there is no time before it", spec_.before->text());
+    if (spec_.before && !over_)
+      return fmt::format("{} did not happen, so there is no time before it", spec_.before->text());
     if (count_ == 0) return "";
     return count_ == 1 ? fmt::format("it happened at {}", human_time(first_))
                        : fmt::format("it happened {} times, first at {}", count_, human_time(first_));

@@ -12,7 +12,7 @@
 namespace rpsim::tool {
 
 struct check_result {
-  std::string text;    // what was expected, for people
+  std::string text;  // what was expected, for people
   bool passed = false;
   std::string detail;  // why not
   place where;

@@ -79,8 +79,10 @@ run_report in_child(const std::string& file, const std::function<run_report()>& 
   } catch (const std::exception&) {
     run_report broken;
     broken.file = broken.scenario = file;
-    broken.problems = {WIFSIGNALED(status) ? fmt::format("{}: internal error: the run ended by signal {} ({})", file, WTERMSIG(status), ::strsignal(WTERMSIG(status)))
-                                           : fmt::format("{}: internal error: the run ended with status {}", file, WEXITSTATUS(status))};
+    broken.problems = {WIFSIGNALED(status) ? fmt::format("{}: internal error: the run ended by signal {} ({})", file,
+                                                         WTERMSIG(status), ::strsignal(WTERMSIG(status)))
+                                           : fmt::format("{}: internal error: the run ended with status {}", file,
+                                                         WEXITSTATUS(status))};
     return broken;
   }
 }
@@ -89,7 +91,9 @@ run_report in_child(const std::string& file, const std::function<run_report()>& 
 std::string per_scenario(const std::string& path, const std::string& file, bool several) {
   if (path.empty() || path == "-" || !several) return path;
   const fs::path p(path);
-  return (p.parent_path() / fmt::format("{}-{}{}", p.stem().string(), fs::path(file).stem().string(), p.extension().string())).string();
+  return (p.parent_path() /
+          fmt::format("{}-{}{}", p.stem().string(), fs::path(file).stem().string(), p.extension().string()))
+      .string();
 }
 
 void say(FILE* to, const std::string& text) {
@@ -209,12 +213,14 @@ int list(const std::string& directory, const resources& where) {
     name = std::max(name, r.name.size());
     platform = std::max(platform, r.platform.size());
   }
-  for (const row& r : rows) say(stdout, fmt::format("{:<{}}  {:<{}}  {}\n", r.name, name, r.platform, platform, r.purpose));
+  for (const row& r : rows)
+    say(stdout, fmt::format("{:<{}}  {:<{}}  {}\n", r.name, name, r.platform, platform, r.purpose));
   return status;
 }
 
 int platforms(bool variants, const resources& where) {
-  for (const platform_entry& p : list_platforms(where.platforms())) say(stdout, fmt::format("{:<12} {}\n", p.name, p.model));
+  for (const platform_entry& p : list_platforms(where.platforms()))
+    say(stdout, fmt::format("{:<12} {}\n", p.name, p.model));
   if (variants) {
     say(stdout, fmt::format("\nhost: core      {}\n", fmt::join(host_core_words(), ", ")));
     say(stdout, fmt::format("host: shutdown  {}\n", fmt::join(host_shutdown_words(), ", ")));
@@ -247,8 +253,9 @@ int params(const std::string& name, const run_options& o, const resources& where
       value_width = std::max(value_width, value_of(*p).size());
     }
     for (const param* p : context.params.all()) {
-      say(stdout, fmt::format("{:<{}}  {:<{}}  {:<9}  {}\n{:{}}  {:{}}  source: {}\n", p->name(), width, value_of(*p), value_width,
-                              to_string(p->origin()), p->description(), "", width, "", value_width, p->source()));
+      say(stdout,
+          fmt::format("{:<{}}  {:<{}}  {:<9}  {}\n{:{}}  {:{}}  source: {}\n", p->name(), width, value_of(*p),
+                      value_width, to_string(p->origin()), p->description(), "", width, "", value_width, p->source()));
     }
   } catch (const std::exception& e) {
     say(stderr, fmt::format("{}\n", e.what()));
@@ -259,7 +266,8 @@ int params(const std::string& name, const run_options& o, const resources& where
   return 0;
 }
 
-int matrix(const std::string& directory, const std::vector<std::string>& variants, const std::string& to, const resources& where) {
+int matrix(const std::string& directory, const std::vector<std::string>& variants, const std::string& to,
+           const resources& where) {
   struct variant {
     std::string name;
     std::pair<std::string, std::string> setting;
@@ -268,7 +276,9 @@ int matrix(const std::string& directory, const std::vector<std::string>& variant
   for (const std::string& v : variants) {
     const std::size_t equal = v.find('=');
     const std::string key = equal == std::string::npos ? "host.shutdown" : v.substr(0, equal);
-    columns.push_back({v, {key.find('.') == std::string::npos ? "host." + key : key, equal == std::string::npos ? v : v.substr(equal + 1)}});
+    columns.push_back({v,
+                       {key.find('.') == std::string::npos ? "host." + key : key,
+                        equal == std::string::npos ? v : v.substr(equal + 1)}});
   }
   const std::vector<std::string> files = expand({directory});
   if (files.empty()) {

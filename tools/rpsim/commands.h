@@ -19,6 +19,7 @@ int check(const std::vector<std::string>& files, const run_options& o, const res
 int list(const std::string& directory, const resources& where);
 int platforms(bool variants, const resources& where);
 int params(const std::string& platform, const run_options& o, const resources& where);
-int matrix(const std::string& directory, const std::vector<std::string>& variants, const std::string& to, const resources& where);
+int matrix(const std::string& directory, const std::vector<std::string>& variants, const std::string& to,
+           const resources& where);
 
 }  // namespace rpsim::tool

@@ -9,7 +9,8 @@ namespace rpsim::tool {
 
 namespace {
 void report_handler(const sc_core::sc_report& report, const sc_core::sc_actions& actions) {
-  if (report.get_severity() == sc_core::SC_WARNING) warn(fmt::format("SystemC: {}: {}", report.get_msg_type(), report.get_msg()));
+  if (report.get_severity() == sc_core::SC_WARNING)
+    warn(fmt::format("SystemC: {}: {}", report.get_msg_type(), report.get_msg()));
   sc_core::sc_report_handler::default_handler(report, actions & ~sc_core::SC_DISPLAY);
 }
 }  // namespace

@@ -52,7 +52,8 @@ void table_warnings(std::string_view table, std::vector<std::string>& warnings) 
     const auto rings = at<std::uint8_t>(table, *offset + 25ull);
     if (type != 3u || !rings) continue;
     if (*rings > 2) warnings.push_back(fmt::format("its vdev has {} vrings: Linux takes at most 2, EINVAL", *rings));
-    if (*rings < 2) warnings.push_back(fmt::format("its vdev has {} vrings: tearing it down would crash Linux (H7)", *rings));
+    if (*rings < 2)
+      warnings.push_back(fmt::format("its vdev has {} vrings: tearing it down would crash Linux (H7)", *rings));
   }
 }
 }  // namespace
@@ -60,7 +61,8 @@ void table_warnings(std::string_view table, std::vector<std::string>& warnings) 
 std::vector<elf_segment> elf_segments(std::string_view image) {
   std::vector<elf_segment> segments;
   const auto header = at<Elf32_Ehdr>(image, 0);
-  if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS32) return segments;
+  if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS32)
+    return segments;
   for (unsigned i = 0; i < header->e_phnum; ++i) {
     const auto program = at<Elf32_Phdr>(image, header->e_phoff + std::uint64_t{i} * sizeof(Elf32_Phdr));
     if (!program || program->p_type != PT_LOAD || program->p_memsz == 0) continue;
@@ -80,7 +82,8 @@ std::vector<std::string> elf_warnings(std::string_view image) {
   if (header->e_ident[EI_CLASS] == ELFCLASS64) return {"it is ELF64: Linux loads it, a Cortex-M or R cannot run it"};
   if (header->e_ident[EI_CLASS] != ELFCLASS32) return {"its ELF class is unknown: EINVAL"};
   if (header->e_machine != EM_ARM) {
-    warnings.push_back(fmt::format("its machine is {}, not Arm: Linux does not look, the core cannot run it", header->e_machine));
+    warnings.push_back(
+        fmt::format("its machine is {}, not Arm: Linux does not look, the core cannot run it", header->e_machine));
   }
   if (header->e_phnum == 0) warnings.emplace_back("it has no program headers: EINVAL");
   unsigned loadable = 0;
@@ -88,7 +91,8 @@ std::vector<std::string> elf_warnings(std::string_view image) {
     const auto program = at<Elf32_Phdr>(image, header->e_phoff + std::uint64_t{i} * sizeof(Elf32_Phdr));
     loadable += program && program->p_type == PT_LOAD && program->p_memsz != 0;
   }
-  if (elf_segments(image).size() != loadable) warnings.emplace_back("it is truncated: a segment lies outside the file, EINVAL");
+  if (elf_segments(image).size() != loadable)
+    warnings.emplace_back("it is truncated: a segment lies outside the file, EINVAL");
   if (const auto table = resource_table(image, *header)) {
     table_warnings(*table, warnings);
   } else {

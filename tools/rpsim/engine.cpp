@@ -52,7 +52,8 @@ class unmodelled_collector final : public trace_sink {
  public:
   void on_event(const event& e) override {
     if (e.name != "bus.error" || e.text("reason").starts_with("module state")) return;
-    ++seen_[fmt::format("0x{:08x} {} by {}: {} ({})", e.number("address"), e.text("kind"), e.text("initiator"), e.source, e.text("reason"))];
+    ++seen_[fmt::format("0x{:08x} {} by {}: {} ({})", e.number("address"), e.text("kind"), e.text("initiator"),
+                        e.source, e.text("reason"))];
   }
   std::string text() const {
     std::string out = seen_.empty() ? "  nothing unmodelled was reached\n" : "";
@@ -68,7 +69,9 @@ class unmodelled_collector final : public trace_sink {
 class writers {
  public:
   writers(trace& t, const scenario& s, const run_options& o) : trace_(t) {
-    const trace_level level = o.verbosity >= 2 ? trace_level::bus : o.verbosity == 1 ? trace_level::detail : trace_level::protocol;
+    const trace_level level = o.verbosity >= 2   ? trace_level::bus
+                              : o.verbosity == 1 ? trace_level::detail
+                                                 : trace_level::protocol;
     const bool to_stdout = o.trace == "-" || o.perfetto == "-" || o.vcd == "-";
     if (o.verbosity >= 0 && !to_stdout) {
       output& out = standard_output();
@@ -137,7 +140,8 @@ std::vector<problem> override_host(scenario& s, const run_options& o) {
     for (const auto& [key, value] : o.overrides) {
       if (key != name) continue;
       if (std::ranges::find(words, value) == words.end()) {
-        wrong.push_back({s.file, {}, fmt::format("-p {} cannot be '{}'; it is one of {}", name, value, fmt::join(words, ", "))});
+        wrong.push_back(
+            {s.file, {}, fmt::format("-p {} cannot be '{}'; it is one of {}", name, value, fmt::join(words, ", "))});
       }
       to = {value, {}};
     }
@@ -161,7 +165,9 @@ void judge(run_report& report, const simulation& sim, const scenario& s) {
     report.measures.push_back(std::move(summary));
   }
   const std::vector<std::string>& by_design = broken_by_design(s.host.shutdown.text);
-  const auto declared = [&](const std::string& name) { return std::ranges::find(s.violates, name, &placed_text::text) != s.violates.end(); };
+  const auto declared = [&](const std::string& name) {
+    return std::ranges::find(s.violates, name, &placed_text::text) != s.violates.end();
+  };
   bool clean = true;
   for (const violation& v : sim.violations()) {
     const bool design = std::ranges::find(by_design, v.invariant) != by_design.end();
@@ -171,8 +177,11 @@ void judge(run_report& report, const simulation& sim, const scenario& s) {
   }
   const bool went_through = std::ranges::all_of(report.checks, &check_result::passed);
   for (const placed_text& name : s.violates) {
-    if (std::ranges::find(report.violations, name.text, &violation_summary::invariant) != report.violations.end() || !went_through) continue;
-    report.checks.push_back({fmt::format("violates {}", name.text), false, "it was declared to be broken, and held", name.where});
+    if (std::ranges::find(report.violations, name.text, &violation_summary::invariant) != report.violations.end() ||
+        !went_through)
+      continue;
+    report.checks.push_back(
+        {fmt::format("violates {}", name.text), false, "it was declared to be broken, and held", name.where});
   }
   clean = clean && std::ranges::all_of(report.checks, &check_result::passed);
   report.outcome = clean ? verdict::passed : verdict::failed;
@@ -207,7 +216,8 @@ run_report run_scenario(const std::string& file, const run_options& options, con
     sim.run();
     judge(report, sim, s);
     if (!options.artifacts.empty()) {
-      for (const auto& [name, content] : sim.artifacts()) output(fmt::format("{}/{}", options.artifacts, name)).write(content);
+      for (const auto& [name, content] : sim.artifacts())
+        output(fmt::format("{}/{}", options.artifacts, name)).write(content);
     }
     if (options.unmodelled) output("-").write(files.unmodelled());
   } catch (const refused& r) {
@@ -239,7 +249,8 @@ run_report check_scenario(const std::string& file, const run_options& options, c
     const simulation sim(*loaded, options, where);
     report.outcome = verdict::passed;
     for (const auto& [name, image] : sim.images()) {
-      for (const std::string& w : elf_warnings(*image)) warnings.push_back(fmt::format("{}: warning: {}: {}", file, name, w));
+      for (const std::string& w : elf_warnings(*image))
+        warnings.push_back(fmt::format("{}: warning: {}: {}", file, name, w));
     }
   } catch (const refused& r) {
     refuse(report, r.problems);

@@ -15,8 +15,9 @@ namespace rpsim::tool {
 
 struct run_options {
   std::uint64_t seed = 0;
-  std::vector<std::pair<std::string, std::string>> overrides;  // -p: parameters, and host.core, host.shutdown, host.crash
-  int verbosity = 0;                                           // -1 verdict only, 1 detail, 2 bus
+  std::vector<std::pair<std::string, std::string>>
+      overrides;      // -p: parameters, and host.core, host.shutdown, host.crash
+  int verbosity = 0;  // -1 verdict only, 1 detail, 2 bus
   bool colour = false;
   bool console = false, unmodelled = false;
   std::string trace, perfetto, vcd, artifacts;  // files; empty: none, "-": standard output

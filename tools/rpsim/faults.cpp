@@ -10,13 +10,20 @@ namespace rpsim::tool {
 namespace {
 fault_action::kind action_of(fault_spec::kind k) {
   switch (k) {
-    case fault_spec::kind::drop: return fault_action::kind::drop;
-    case fault_spec::kind::delay: return fault_action::kind::delay;
-    case fault_spec::kind::duplicate: return fault_action::kind::duplicate;
-    case fault_spec::kind::corrupt: return fault_action::kind::corrupt;
-    case fault_spec::kind::nack: return fault_action::kind::nack;
-    case fault_spec::kind::silence: return fault_action::kind::silence;
-    default: return fault_action::kind::none;  // core faults never come here
+    case fault_spec::kind::drop:
+      return fault_action::kind::drop;
+    case fault_spec::kind::delay:
+      return fault_action::kind::delay;
+    case fault_spec::kind::duplicate:
+      return fault_action::kind::duplicate;
+    case fault_spec::kind::corrupt:
+      return fault_action::kind::corrupt;
+    case fault_spec::kind::nack:
+      return fault_action::kind::nack;
+    case fault_spec::kind::silence:
+      return fault_action::kind::silence;
+    default:
+      return fault_action::kind::none;  // core faults never come here
   }
 }
 
@@ -47,7 +54,7 @@ bool fault_injector::fits(const fault_spec& spec, std::string_view source, std::
   const field* word = find("word");
   if (!(msg != nullptr && same(spec.message, *msg)) && !(word != nullptr && same(spec.message, *word))) return false;
   for (const auto& [key, value] : spec.fields) {
-    if (key == "on") {
+    if (key == "at") {
       if (value != source) return false;
       continue;
     }
@@ -59,7 +66,8 @@ bool fault_injector::fits(const fault_spec& spec, std::string_view source, std::
   return true;
 }
 
-fault_action fault_injector::decide(std::string_view point, std::string_view source, std::initializer_list<field> what) {
+fault_action fault_injector::decide(std::string_view point, std::string_view source,
+                                    std::initializer_list<field> what) {
   for (armed_fault& f : faults_) {
     if (f.spec->point != point || !fits(*f.spec, source, what)) continue;
     if (++f.seen < f.spec->nth || (f.spec->times != 0 && f.fired == f.spec->times)) continue;
@@ -75,8 +83,9 @@ std::vector<fault_injector::missed> fault_injector::unfired() const {
   for (const armed_fault& f : faults_) {
     const unsigned wanted = f.spec->times == 0 ? 1 : f.spec->times;
     if (f.fired >= wanted) continue;
-    list.push_back({f.spec, f.seen == 0 ? "no such message came"
-                                        : fmt::format("{} such messages came, it took effect {} times", f.seen, f.fired)});
+    list.push_back({f.spec, f.seen == 0
+                                ? "no such message came"
+                                : fmt::format("{} such messages came, it took effect {} times", f.seen, f.fired)});
   }
   return list;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// The faults a scenario arms, at the points where models ask (models/common/fault.h). Each has to take effect before the
-// run ends.
+// The faults a scenario arms, at the points where models ask (models/common/fault.h). Each has to take effect before
+// the run ends.
 
 #include <list>
 #include <string>

@@ -11,9 +11,12 @@ namespace {
 
 std::string says(int error) {
   switch (error) {
-    case os::ENOTSUPP: return "Unknown error 524";
-    case os::ERESTARTSYS: return "Unknown error 512";
-    default: return std::strerror(error);
+    case os::ENOTSUPP:
+      return "Unknown error 524";
+    case os::ERESTARTSYS:
+      return "Unknown error 512";
+    default:
+      return std::strerror(error);
   }
 }
 
@@ -141,7 +144,8 @@ int host_session::shell(const shell_line& line, std::string& out) {
   if (command == "rm") {
     for (const std::string& path : arguments) {
       const auto done = fs.unlink(path);
-      if (!done && !(option == "f" && done.error() == ENOENT)) return failed(fmt::format("cannot remove '{}'", path), done.error());
+      if (!done && !(option == "f" && done.error() == ENOENT))
+        return failed(fmt::format("cannot remove '{}'", path), done.error());
     }
     return 0;
   }
@@ -189,7 +193,7 @@ int host_session::run(const write_device& c, std::string&) {
 }
 
 int host_session::run(const ioctl_device& c, std::string& out) {
-  const auto it = descriptors_.find(c.on);
+  const auto it = descriptors_.find(c.to);
   if (it == descriptors_.end()) return -EBADF;
   const auto value = it->second->ioctl(c.request, c.value);
   if (!value) return -value.error();

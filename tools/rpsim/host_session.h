@@ -1,6 +1,6 @@
 #pragma once
-// What a scenario's user does on the host: shell lines, open descriptors, rpmsg. Each command is a process of the host's
-// own, so that it takes the CPU, sleeps and dies as one.
+// What a scenario's user does on the host: shell lines, open descriptors, rpmsg. Each command is a process of the
+// host's own, so that it takes the CPU, sleeps and dies as one.
 
 #include <map>
 #include <memory>

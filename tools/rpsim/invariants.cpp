@@ -20,8 +20,8 @@ class graceful_stops {
       if (p == "skipped") {
         open_.erase(std::string(e.source));
       } else {
-        open_[std::string(e.source)] = p == "requested" ? phase::requested
-                                       : p == "acked"   ? phase::acked
+        open_[std::string(e.source)] = p == "requested"  ? phase::requested
+                                       : p == "acked"    ? phase::acked
                                        : p == "wfi_seen" ? phase::wfi_seen
                                                          : phase::failed;
       }
@@ -91,7 +91,8 @@ class lost_mailbox_word final : public invariant {
     } else if (is_local_reset(e) && stops_.any()) {
       for (const auto& [key, q] : queues_) {
         if (q.unread != 0 && q.reader == e.text("core")) {
-          report(fmt::format("{} is reset with {} unread in FIFO {} ({} words)", q.reader, q.last, key.second, q.unread));
+          report(
+              fmt::format("{} is reset with {} unread in FIFO {} ({} words)", q.reader, q.last, key.second, q.unread));
         }
       }
     }
@@ -149,7 +150,8 @@ class resource_table_write final : public invariant {
         take(e, e.text("what") == "attached");
       }
     } else if ((e.name == "rproc.state" && (e.text("to") == "offline" || e.text("to") == "detached")) ||
-               (e.name == "rproc.op" && (e.text("op") == "start" || e.text("op") == "attach") && e.text("result") != "0")) {
+               (e.name == "rproc.op" && (e.text("op") == "start" || e.text("op") == "attach") &&
+                e.text("result") != "0")) {
       release(e.source);
     } else if (e.name == "memory.write" && e.text("by") == host_) {
       for (auto& [owner, t] : tables_) {
@@ -205,7 +207,7 @@ class resource_table_write final : public invariant {
       ranges.push_back({at + 24, 1});  // status
       const auto rings = std::to_integer<std::uint64_t>(bytes[at + 25]);
       for (std::uint64_t r = 0; r < rings; ++r) {
-        ranges.push_back({at + 28 + 20 * r, 4});                    // da
+        ranges.push_back({at + 28 + 20 * r, 4});                     // da
         if (attached) ranges.push_back({at + 28 + 20 * r + 12, 4});  // notifyid
       }
       ranges.push_back({at + 28 + 20 * rings, word(at + 20)});  // config space
@@ -214,9 +216,8 @@ class resource_table_write final : public invariant {
   }
 
   void judge(table& t, std::uint64_t offset, std::uint64_t size) {
-    const bool allowed = std::ranges::any_of(t.writable, [&](const range& r) {
-      return offset >= r.first && offset + size <= r.first + r.size;
-    });
+    const bool allowed = std::ranges::any_of(
+        t.writable, [&](const range& r) { return offset >= r.first && offset + size <= r.first + r.size; });
     if (allowed) return;
     std::string text = fmt::format("the host wrote {} bytes at offset {} of the {}", size, offset, t.region);
     if (t.attached) {
@@ -265,9 +266,9 @@ class vring_bounds final : public invariant {
 }  // namespace
 
 const std::vector<std::string>& invariant_names() {
-  static const std::vector<std::string> names{"reset-outside-wfi",    "unpowered-access",    "lost-mailbox-word",
-                                              "resource-table-write", "references-returned", "vring-bounds",
-                                              "host-oops"};
+  static const std::vector<std::string> names{
+      "reset-outside-wfi",   "unpowered-access", "lost-mailbox-word", "resource-table-write",
+      "references-returned", "vring-bounds",     "host-oops"};
   return names;
 }
 

@@ -36,9 +36,9 @@ struct system_facts {
   struct range {
     std::uint64_t base = 0, size = 0;
   };
-  std::string host = "host";             // the host core's label: who a bus access is `by`
-  std::set<std::uint64_t> linux_hosts;   // TI-SCI host ids that are the host's
-  std::vector<range> dma_pools;          // memory-region of the remote processors
+  std::string host = "host";            // the host core's label: who a bus access is `by`
+  std::set<std::uint64_t> linux_hosts;  // TI-SCI host ids that are the host's
+  std::vector<range> dma_pools;         // memory-region of the remote processors
 };
 
 class invariant {

@@ -70,14 +70,18 @@ class command_line {
     c->add_option("FILE", run_.files, "scenario files, directories of them, or - for standard input")->required();
     settings(c);
     c->add_option("--seed", run_.run.seed, "seed of every random draw")->capture_default_str();
-    c->add_flag_function("-v", [this](std::int64_t n) { run_.run.verbosity = static_cast<int>(n); }, "more detail; -vv: every bus access");
-    c->add_flag_function("-q,--quiet", [this](std::int64_t) { run_.run.verbosity = -1; }, "verdicts only");
+    c->add_flag_function(
+        "-v", [this](std::int64_t n) { run_.run.verbosity = static_cast<int>(n); },
+        "more detail; -vv: every bus access");
+    c->add_flag_function(
+        "-q,--quiet", [this](std::int64_t) { run_.run.verbosity = -1; }, "verdicts only");
     c->add_option("--trace", run_.run.trace, "the trace as JSON lines")->type_name("FILE");
     c->add_option("--perfetto", run_.run.perfetto, "the trace for ui.perfetto.dev")->type_name("FILE");
     c->add_option("--vcd", run_.run.vcd, "states, mailbox levels and interrupt lines as waveforms")->type_name("FILE");
     c->add_option("--json", run_.json, "the summary as JSON")->type_name("FILE");
     c->add_option("--junit", run_.junit, "the verdicts as JUnit")->type_name("FILE");
-    c->add_option("--artifacts", run_.run.artifacts, "core dumps, resource tables, kernel log, trace")->type_name("DIR");
+    c->add_option("--artifacts", run_.run.artifacts, "core dumps, resource tables, kernel log, trace")
+        ->type_name("DIR");
     c->add_flag("--console", run_.run.console, "show what firmware prints");
     c->add_flag("--unmodelled", run_.run.unmodelled, "list registers that were reached and are not modelled");
     c->callback([this] {
@@ -108,7 +112,8 @@ class command_line {
   }
 
   void add_params() {
-    CLI::App* c = command("params", "Every parameter: value, unit, where the number comes from", "rpsim params k3-am62x");
+    CLI::App* c =
+        command("params", "Every parameter: value, unit, where the number comes from", "rpsim params k3-am62x");
     c->add_option("PLATFORM", directory_, "a name from `rpsim platforms`")->required();
     settings(c);
     c->callback([this] { status_ = params(directory_, run_.run, resources::find()); });
@@ -118,7 +123,10 @@ class command_line {
     CLI::App* c = command("matrix", "Scenarios times host variants, each run, outcomes in a table",
                           "rpsim matrix scenarios/k3 --variants none,v1,v2,core=cleanup -o matrix.md");
     c->add_option("DIR", directory_, "scenarios")->required();
-    c->add_option("--variants", columns_, "shutdown variants, or core=…, crash=…")->required()->delimiter(',')->type_name("LIST");
+    c->add_option("--variants", columns_, "shutdown variants, or core=…, crash=…")
+        ->required()
+        ->delimiter(',')
+        ->type_name("LIST");
     c->add_option("-o", file_, "the table, in Markdown")->required()->type_name("FILE");
     c->callback([this] { status_ = matrix(directory_, columns_, file_, resources::find()); });
   }

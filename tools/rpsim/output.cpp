@@ -42,10 +42,18 @@ void append_json_string(fmt::memory_buffer& to, std::string_view text) {
   to.push_back('"');
   for (const char c : text) {
     switch (c) {
-      case '"': fmt::format_to(out, "\\\""); break;
-      case '\\': fmt::format_to(out, "\\\\"); break;
-      case '\n': fmt::format_to(out, "\\n"); break;
-      case '\t': fmt::format_to(out, "\\t"); break;
+      case '"':
+        fmt::format_to(out, "\\\"");
+        break;
+      case '\\':
+        fmt::format_to(out, "\\\\");
+        break;
+      case '\n':
+        fmt::format_to(out, "\\n");
+        break;
+      case '\t':
+        fmt::format_to(out, "\\t");
+        break;
       default:
         // What a remote wrote may be any bytes; JSON has to stay UTF-8.
         if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7E) {

@@ -2,10 +2,10 @@
 // Where results go: a file, or standard output for "-". Written in large pieces and at every flush(), so that what was
 // said before a run broke is there to be read.
 
+#include <fmt/format.h>
+
 #include <string>
 #include <string_view>
-
-#include <fmt/format.h>
 
 namespace rpsim::tool {
 

@@ -19,7 +19,8 @@ namespace rpsim::tool {
 
 std::string problem::message() const {
   if (file.empty()) return text;  // it names its own place
-  return where.line == 0 ? fmt::format("{}: {}", file, text) : fmt::format("{}:{}:{}: {}", file, where.line, where.column, text);
+  return where.line == 0 ? fmt::format("{}: {}", file, text)
+                         : fmt::format("{}:{}:{}: {}", file, where.line, where.column, text);
 }
 
 const std::vector<std::string>& host_core_words() {
@@ -38,22 +39,20 @@ const std::vector<std::string>& host_crash_words() {
 const std::vector<key_table>& scenario_grammar() {
   static const std::vector<key_table> tables{
       {"scenario",
-       {"scenario", "purpose", "platform", "cores", "files", "params", "host", "bootloader", "faults", "steps", "expect",
-        "measure", "violates", "limit"}},
+       {"scenario", "purpose", "platform", "cores", "files", "params", "host", "bootloader", "faults", "steps",
+        "expect", "measure", "violates", "limit"}},
       {"core", {"as"}},
       {"host", {"core", "shutdown", "crash", "auto_boot"}},
-      {"step",
-       {"run", "wait", "open", "write", "ioctl", "close", "rpmsg", "inject", "set", "at", "in", "expect"}},
+      {"step", {"run", "wait", "open", "write", "ioctl", "close", "rpmsg", "inject", "set", "at", "in", "expect"}},
       {"outcome", {"result", "output", "within", "takes"}},
       {"span", {"min", "max"}},
       {"wait", {"event", "state", "for", "shell", "within"}},
       {"open", {"path", "as"}},
       {"write", {"to", "text"}},
-      {"ioctl", {"on", "request", "value"}},
+      {"ioctl", {"to", "request", "value"}},
       {"rpmsg", {"channel", "send", "reply", "within", "times"}},
       {"fault", {"drop", "delay", "duplicate", "corrupt", "nack", "silence", "hang", "lockup", "wake"}},
-      {"message",
-       {"mailbox", "tisci", "on", "fifo", "device", "processor", "host", "nth", "times", "by", "xor"}},
+      {"message", {"mailbox", "tisci", "at", "fifo", "device", "processor", "host", "nth", "times", "by", "xor"}},
       {"expectation", {"state", "order", "never", "count", "takes", "log"}},
       {"order", {"events", "times"}},
       {"never", {"event", "after", "before"}},
@@ -65,9 +64,7 @@ const std::vector<key_table>& scenario_grammar() {
 
 namespace {
 
-const key_table& table(std::string_view name) {
-  return *std::ranges::find(scenario_grammar(), name, &key_table::name);
-}
+const key_table& table(std::string_view name) { return *std::ranges::find(scenario_grammar(), name, &key_table::name); }
 
 const std::vector<std::string> REMOTEPROC_STATES{"offline", "suspended", "running", "crashed", "attached", "detached"};
 const std::vector<std::string> CORE_STATES{"running", "wfi", "reset", "lockup", "hang"};
@@ -83,15 +80,20 @@ constexpr ioctl_request IOCTLS[] = {{"RPROC_SET_SHUTDOWN_ON_RELEASE", 0x4004B701
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& right) {
   const std::string near = nearest(word, right);
-  return near.empty() ? fmt::format("; it is one of {}", fmt::join(right, ", ")) : fmt::format("; did you mean '{}'?", near);
+  return near.empty() ? fmt::format("; it is one of {}", fmt::join(right, ", "))
+                      : fmt::format("; did you mean '{}'?", near);
 }
 
 const char* kind_of(const YAML::Node& n) {
   switch (n.Type()) {
-    case YAML::NodeType::Scalar: return "text";
-    case YAML::NodeType::Sequence: return "a list";
-    case YAML::NodeType::Map: return "a map";
-    default: return "empty";
+    case YAML::NodeType::Scalar:
+      return "text";
+    case YAML::NodeType::Sequence:
+      return "a list";
+    case YAML::NodeType::Map:
+      return "a map";
+    default:
+      return "empty";
   }
 }
 
@@ -116,8 +118,12 @@ class parser {
       }
     } catch (const YAML::ParserException& e) {
       const bool somewhere = !e.mark.is_null();
-      fail_at(somewhere ? place{static_cast<unsigned>(e.mark.line) + 1, static_cast<unsigned>(e.mark.column) + 1} : place{},
-              fmt::format("this is not YAML: {}", e.msg));
+      // What a colon, a question mark or a bracket in plain text leads to; the parser's own words do not help.
+      const bool quote = e.msg == "illegal map value" || e.msg == "unknown token" || e.msg.starts_with("end of map");
+      fail_at(
+          somewhere ? place{static_cast<unsigned>(e.mark.line) + 1, static_cast<unsigned>(e.mark.column) + 1} : place{},
+          fmt::format("this is not YAML: {}{}", e.msg,
+                      quote ? "; text that holds a special character needs quotes" : ""));
     }
     if (problems_.empty()) return std::move(result_);
     std::ranges::stable_sort(problems_, {}, [](const problem& p) { return std::pair(p.where.line, p.where.column); });
@@ -155,7 +161,8 @@ class parser {
       }
       const auto [it, fresh] = seen.emplace(pair.first.Scalar(), place_of(pair.first));
       if (!fresh) {
-        fail(pair.first, fmt::format("'{}' is here twice; it was given in line {} already", it->first, it->second.line));
+        fail(pair.first,
+             fmt::format("'{}' is here twice; it was given in line {} already", it->first, it->second.line));
         continue;
       }
       result.push_back({pair.first, pair.second});
@@ -252,10 +259,12 @@ class parser {
       result_.name = text(e->value, "scenario").value_or("");
       const auto bad = result_.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-");
       if (e->value.IsScalar() && (result_.name.empty() || bad != std::string::npos)) {
-        fail(e->value, fmt::format("a scenario's name is made of small letters, digits, '-' and '.', not '{}'", result_.name));
+        fail(e->value,
+             fmt::format("a scenario's name is made of small letters, digits, '-' and '.', not '{}'", result_.name));
       }
     }
-    if (const entry* e = need(m, "purpose", root, "a scenario")) result_.purpose = text(e->value, "purpose").value_or("");
+    if (const entry* e = need(m, "purpose", root, "a scenario"))
+      result_.purpose = text(e->value, "purpose").value_or("");
     if (const entry* e = need(m, "platform", root, "a scenario")) result_.platform = placed(e->value, "platform");
     if (const entry* e = get(m, "cores")) {
       for (const entry& core : pairs(e->value, "cores")) {
@@ -279,7 +288,8 @@ class parser {
     if (const entry* e = get(m, "host")) {
       const map h = keys(e->value, "host", "host");
       if (const entry* w = get(h, "core")) result_.host.core = word_of(w->value, "host core", host_core_words());
-      if (const entry* w = get(h, "shutdown")) result_.host.shutdown = word_of(w->value, "host shutdown", host_shutdown_words());
+      if (const entry* w = get(h, "shutdown"))
+        result_.host.shutdown = word_of(w->value, "host shutdown", host_shutdown_words());
       if (const entry* w = get(h, "crash")) result_.host.crash = word_of(w->value, "host crash", host_crash_words());
       if (const entry* w = get(h, "auto_boot")) {
         result_.host.auto_boot = word_of(w->value, "host auto_boot", {"yes", "no"}).text == "yes";
@@ -354,7 +364,8 @@ class parser {
   std::optional<fault_spec> read_fault(const YAML::Node& n) {
     const map m = keys(n, "fault", "a fault");
     if (m.size() != 1) {
-      if (n.IsMap() && !m.empty()) fail(n, fmt::format("one fault at a time, such as `{}`", "drop: { mailbox: SHUTDOWN_ACK }"));
+      if (n.IsMap() && !m.empty())
+        fail(n, fmt::format("one fault at a time, such as `{}`", "drop: { mailbox: SHUTDOWN_ACK }"));
       return std::nullopt;
     }
     const auto& [verb, value] = *m.begin();
@@ -387,17 +398,20 @@ class parser {
     const entry* what = mailbox != nullptr ? mailbox : tisci;
     f.message = text(what->value, "the message").value_or("*");
     f.text = fmt::format("{} {} {}", verb, mailbox != nullptr ? "mailbox word" : "TI-SCI", f.message);
-    for (const char* key : {"on", "fifo", "device", "processor", "host"}) {
+    for (const char* key : {"at", "fifo", "device", "processor", "host"}) {
       const entry* e = get(m, key);
       if (e == nullptr) continue;
-      const bool fits = std::string_view(key) == "on" || (std::string_view(key) == "fifo") == (mailbox != nullptr);
-      if (!fits) fail(e->key, fmt::format("a {} has no `{}`", mailbox != nullptr ? "mailbox word" : "TI-SCI message", key));
+      const bool fits = std::string_view(key) == "at" || (std::string_view(key) == "fifo") == (mailbox != nullptr);
+      if (!fits)
+        fail(e->key, fmt::format("a {} has no `{}`", mailbox != nullptr ? "mailbox word" : "TI-SCI message", key));
       f.fields.emplace_back(key, text(e->value, key).value_or(""));
       f.text += fmt::format(" {} {}", key, f.fields.back().second);
     }
     if (const entry* e = get(m, "nth")) f.nth = static_cast<unsigned>(number(e->value, "nth", 1, 1'000'000));
     if (const entry* e = get(m, "times")) {
-      f.times = e->value.IsScalar() && e->value.Scalar() == "all" ? 0 : static_cast<unsigned>(number(e->value, "times", 1, 1'000'000));
+      f.times = e->value.IsScalar() && e->value.Scalar() == "all"
+                    ? 0
+                    : static_cast<unsigned>(number(e->value, "times", 1, 1'000'000));
     }
     if (f.nth != 1) f.text += fmt::format(", the {}", ordinal(f.nth));
     if (f.times != 1) f.text += f.times == 0 ? ", every one" : fmt::format(", {} times", f.times);
@@ -411,7 +425,8 @@ class parser {
       f.text += fmt::format(" by {}", by->value.IsScalar() ? by->value.Scalar() : "");
     }
     if ((mask != nullptr) != (f.what == kind::corrupt)) {
-      fail(mask != nullptr ? mask->key : n, mask != nullptr ? "`xor` belongs to `corrupt`" : "corrupt needs `xor: MASK`");
+      fail(mask != nullptr ? mask->key : n,
+           mask != nullptr ? "`xor` belongs to `corrupt`" : "corrupt needs `xor: MASK`");
     }
     if (mask != nullptr) f.xor_mask = static_cast<std::uint32_t>(number(mask->value, "xor", 1, UINT32_MAX));
     return f;
@@ -479,7 +494,8 @@ class parser {
       set_params set;
       for (const entry& p : pairs(value, "set")) {
         set.values.emplace_back(placed(p.key, "a parameter"), text(p.value, "a parameter's value").value_or("0"));
-        s.text += fmt::format("{}{} = {}", s.text.empty() ? "set " : ", ", set.values.back().first.text, set.values.back().second);
+        s.text += fmt::format("{}{} = {}", s.text.empty() ? "set " : ", ", set.values.back().first.text,
+                              set.values.back().second);
       }
       s.action = std::move(set);
     }
@@ -506,7 +522,8 @@ class parser {
     if (const entry* e = get(m, "takes")) read_span(keys(e->value, "span", "takes"), e->value, o.least, o.most);
   }
 
-  void read_span(const map& m, const YAML::Node& n, std::optional<sc_core::sc_time>& least, std::optional<sc_core::sc_time>& most) {
+  void read_span(const map& m, const YAML::Node& n, std::optional<sc_core::sc_time>& least,
+                 std::optional<sc_core::sc_time>& most) {
     if (const entry* e = get(m, "min")) least = time(e->value, "min");
     if (const entry* e = get(m, "max")) most = time(e->value, "max");
     if (!least && !most && n.IsMap()) fail(n, "a duration needs `min:`, `max:` or both");
@@ -517,9 +534,9 @@ class parser {
     const auto t = text(n, "result");
     if (!t || *t == "0" || *t == "any" || *t == "killed") return t.value_or("0");
     if (os::errno_value(*t) == 0) {
-      static const std::vector<std::string> common{"0",      "any",    "killed",    "EBUSY",  "EINVAL",  "ENODEV", "ENOENT",
-                                                   "ENOMEM", "ENOBUFS", "ETIMEDOUT", "EPERM",  "EACCES", "EIO",
-                                                   "EFAULT", "EINTR",  "EMSGSIZE",  "ENOTTY", "EISDIR", "EBADF"};
+      static const std::vector<std::string> common{
+          "0",     "any",    "killed", "EBUSY",  "EINVAL", "ENODEV",   "ENOENT", "ENOMEM", "ENOBUFS", "ETIMEDOUT",
+          "EPERM", "EACCES", "EIO",    "EFAULT", "EINTR",  "EMSGSIZE", "ENOTTY", "EISDIR", "EBADF"};
       fail(n, fmt::format("a result is 0, an errno's name, killed or any, not '{}'{}", *t, did_you_mean(*t, common)));
     }
     return *t;
@@ -561,7 +578,8 @@ class parser {
       }
     } else if (state_for != nullptr) {
       wait_for_state w{read_states(state_for->value)};
-      for (const state_of& one : w.states) s.text += fmt::format("{}{} is {}", s.text.empty() ? "wait until " : " and ", one.what, one.state);
+      for (const state_of& one : w.states)
+        s.text += fmt::format("{}{} is {}", s.text.empty() ? "wait until " : " and ", one.what, one.state);
       s.action = std::move(w);
     } else if (time_for != nullptr) {
       s.action = wait_for_time{time(time_for->value, "for")};
@@ -571,8 +589,9 @@ class parser {
       const placed_text name = placed(shell_for->value, "shell");
       if (!shells_.contains(name.text)) {
         const std::vector<std::string> known(shells_.begin(), shells_.end());
-        fail(shell_for->value, known.empty() ? fmt::format("no step before has `in: {}`", name.text)
-                                             : fmt::format("no step before has `in: {}`{}", name.text, did_you_mean(name.text, known)));
+        fail(shell_for->value,
+             known.empty() ? fmt::format("no step before has `in: {}`", name.text)
+                           : fmt::format("no step before has `in: {}`{}", name.text, did_you_mean(name.text, known)));
       }
       s.text = fmt::format("wait for shell {}", name.text);
       s.action = wait_for_shell{name.text};
@@ -583,7 +602,8 @@ class parser {
     placed_text name = placed(n, "a descriptor");
     if (n.IsScalar() && !descriptors_.contains(name.text)) {
       const std::vector<std::string> known(descriptors_.begin(), descriptors_.end());
-      fail(n, fmt::format("nothing was opened as '{}'{}", name.text, known.empty() ? "" : did_you_mean(name.text, known)));
+      fail(n,
+           fmt::format("nothing was opened as '{}'{}", name.text, known.empty() ? "" : did_you_mean(name.text, known)));
     }
     return name;
   }
@@ -594,7 +614,8 @@ class parser {
     const entry* as = need(m, "as", n, "open");
     if (path == nullptr || as == nullptr) return;
     open_device o{text(path->value, "path").value_or(""), text(as->value, "as").value_or("")};
-    if (!descriptors_.insert(o.as).second) fail(as->value, fmt::format("'{}' is the name of a descriptor already", o.as));
+    if (!descriptors_.insert(o.as).second)
+      fail(as->value, fmt::format("'{}' is the name of a descriptor already", o.as));
     s.text = fmt::format("open {} as {}", o.path, o.as);
     s.action = std::move(o);
   }
@@ -611,11 +632,11 @@ class parser {
 
   void read_ioctl(const YAML::Node& n, step& s) {
     const map m = keys(n, "ioctl", "ioctl");
-    const entry* on = need(m, "on", n, "ioctl");
+    const entry* to = need(m, "to", n, "ioctl");
     const entry* request = need(m, "request", n, "ioctl");
-    if (on == nullptr || request == nullptr) return;
+    if (to == nullptr || request == nullptr) return;
     ioctl_device i;
-    i.on = descriptor(on->value).text;
+    i.to = descriptor(to->value).text;
     std::vector<std::string> names;
     for (const ioctl_request& r : IOCTLS) names.emplace_back(r.name);
     i.name = word_of(request->value, "an ioctl request", names).text;
@@ -623,7 +644,7 @@ class parser {
       if (i.name == r.name) i.request = r.number;
     }
     if (const entry* e = get(m, "value")) i.value = number(e->value, "value", INT32_MIN, INT32_MAX);
-    s.text = fmt::format("ioctl {} {} {}", i.on, i.name, i.value);
+    s.text = fmt::format("ioctl {} {} {}", i.to, i.name, i.value);
     s.action = std::move(i);
   }
 
@@ -705,7 +726,8 @@ class parser {
 
   void read_never(const YAML::Node& n) {
     if (n.IsScalar()) {
-      if (auto p = event(n, "never")) add(place_of(n), fmt::format("never {}", n.Scalar()), expect_never{std::move(*p), {}, {}});
+      if (auto p = event(n, "never"))
+        add(place_of(n), fmt::format("never {}", n.Scalar()), expect_never{std::move(*p), {}, {}});
       return;
     }
     const map m = keys(n, "never", "never");

@@ -3,9 +3,8 @@
 // file are found in one go.
 
 #include <string>
-#include <vector>
-
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "tools/rpsim/scenario.h"
 

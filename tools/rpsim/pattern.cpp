@@ -92,17 +92,18 @@ tl::expected<pattern, std::string> pattern::parse(std::string_view text, const v
   p.name_is_glob_ = p.name_.find('*') != std::string::npos;
   if (!known.knows(p.name_)) {
     const std::string near = nearest(p.name_, known.names());
-    return tl::unexpected(fmt::format("no event is called '{}'{}", p.name_,
-                                      near.empty() ? "; docs/events.md lists them" : fmt::format("; did you mean '{}'?", near)));
+    return tl::unexpected(
+        fmt::format("no event is called '{}'{}", p.name_,
+                    near.empty() ? "; docs/events.md lists them" : fmt::format("; did you mean '{}'?", near)));
   }
   const vocabulary::entry* entry = known.find(p.name_);
   for (std::size_t i = 1; i < parts->size(); ++i) {
     token& t = (*parts)[i];
     if (!t.key.empty() && entry != nullptr && !entry->open && t.key != "source" && !entry->fields.contains(t.key)) {
       const std::vector<std::string> fields(entry->fields.begin(), entry->fields.end());
-      return tl::unexpected(fields.empty()
-                                ? fmt::format("{} has no fields, so none called '{}'", p.name_, t.key)
-                                : fmt::format("{} has no field '{}'; it has {}", p.name_, t.key, fmt::join(fields, ", ")));
+      return tl::unexpected(
+          fields.empty() ? fmt::format("{} has no fields, so none called '{}'", p.name_, t.key)
+                         : fmt::format("{} has no field '{}'; it has {}", p.name_, t.key, fmt::join(fields, ", ")));
     }
     condition& c = p.conditions_.emplace_back();
     c.number = number_of(t.value);

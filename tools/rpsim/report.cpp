@@ -9,10 +9,14 @@ using json = nlohmann::ordered_json;
 
 const char* to_string(verdict v) {
   switch (v) {
-    case verdict::passed: return "passed";
-    case verdict::failed: return "failed";
-    case verdict::refused: return "refused";
-    case verdict::broken: return "broken";
+    case verdict::passed:
+      return "passed";
+    case verdict::failed:
+      return "failed";
+    case verdict::refused:
+      return "refused";
+    case verdict::broken:
+      return "broken";
   }
   return "?";
 }
@@ -63,12 +67,23 @@ std::string xml(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '&': out += "&amp;"; break;
-      case '"': out += "&quot;"; break;
-      case '\n': out += "&#10;"; break;
-      default: out += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\n':
+        out += "&#10;";
+        break;
+      default:
+        out += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
     }
   }
   return out;
@@ -118,22 +133,25 @@ std::string junit_xml(const std::vector<run_report>& runs) {
   double wall = 0;
   for (const run_report& r : runs) wall += r.wall_seconds;
   std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
-  out += fmt::format("<testsuite name=\"rpsim\" tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3f}\">\n", runs.size(),
-                     count(verdict::failed), count(verdict::refused, verdict::broken), wall);
+  out += fmt::format("<testsuite name=\"rpsim\" tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3f}\">\n",
+                     runs.size(), count(verdict::failed), count(verdict::refused, verdict::broken), wall);
   for (const run_report& r : runs) {
-    out += fmt::format("  <testcase classname=\"{}\" name=\"{}\" file=\"{}\" time=\"{:.3f}\">\n", xml(r.platform.empty() ? "rpsim" : r.platform),
-                       xml(r.scenario), xml(r.file), r.wall_seconds);
+    out += fmt::format("  <testcase classname=\"{}\" name=\"{}\" file=\"{}\" time=\"{:.3f}\">\n",
+                       xml(r.platform.empty() ? "rpsim" : r.platform), xml(r.scenario), xml(r.file), r.wall_seconds);
     if (r.outcome == verdict::failed) {
       out += fmt::format("    <failure message=\"{}\">", xml(r.reason()));
       for (const check_result& c : r.checks) {
-        if (!c.passed) out += xml(fmt::format("{}:{}:{}: {}: {}\n", r.file, c.where.line, c.where.column, c.text, c.detail));
+        if (!c.passed)
+          out += xml(fmt::format("{}:{}:{}: {}: {}\n", r.file, c.where.line, c.where.column, c.text, c.detail));
       }
       for (const violation_summary& v : r.violations) {
-        if (v.standing == "undeclared") out += xml(fmt::format("{} at {}: {}\n", v.invariant, human_time(ps(v.ps)), v.text));
+        if (v.standing == "undeclared")
+          out += xml(fmt::format("{} at {}: {}\n", v.invariant, human_time(ps(v.ps)), v.text));
       }
       out += "</failure>\n";
     } else if (r.outcome != verdict::passed) {
-      out += fmt::format("    <error message=\"{}\">{}</error>\n", xml(r.reason()), xml(fmt::format("{}", fmt::join(r.problems, "\n"))));
+      out += fmt::format("    <error message=\"{}\">{}</error>\n", xml(r.reason()),
+                         xml(fmt::format("{}", fmt::join(r.problems, "\n"))));
     }
     out += "  </testcase>\n";
   }
@@ -149,11 +167,14 @@ std::string verdict_text(const run_report& r, bool colour, bool brief) {
   if (!brief) out += "\n";
   for (const check_result& c : r.checks) {
     if (c.passed && !brief) out += fmt::format("  {}ok{}    {}\n", green, plain, c.text);
-    if (!c.passed) out += fmt::format("  {}FAIL{}  {}: {}  ({}:{}:{})\n", red, plain, c.text, c.detail, r.file, c.where.line, c.where.column);
+    if (!c.passed)
+      out += fmt::format("  {}FAIL{}  {}: {}  ({}:{}:{})\n", red, plain, c.text, c.detail, r.file, c.where.line,
+                         c.where.column);
   }
   for (const violation_summary& v : r.violations) {
     if (v.standing == "undeclared") {
-      out += fmt::format("  {}FAIL{}  invariant {}: {}, at {}\n", red, plain, v.invariant, v.text, human_time(ps(v.ps)));
+      out +=
+          fmt::format("  {}FAIL{}  invariant {}: {}, at {}\n", red, plain, v.invariant, v.text, human_time(ps(v.ps)));
     } else if (!brief) {
       out += fmt::format("  {}ok{}    {} violates {}: {}\n", green, plain, v.standing, v.invariant, v.text);
     }
@@ -169,13 +190,16 @@ std::string verdict_text(const run_report& r, bool colour, bool brief) {
       const std::string most = human_time(ps(*std::ranges::max_element(m.ps)));
       const std::string mean = human_time(ps(sum / m.ps.size()));
       out += m.ps.size() == 1 ? fmt::format("  {}time{}  {:<{}}  {}\n", bold, plain, m.name, widest, mean)
-                              : fmt::format("  {}time{}  {:<{}}  {} times: {} to {}, mean {}\n", bold, plain, m.name, widest, m.ps.size(), least, most, mean);
+                              : fmt::format("  {}time{}  {:<{}}  {} times: {} to {}, mean {}\n", bold, plain, m.name,
+                                            widest, m.ps.size(), least, most, mean);
     }
   }
   for (const std::string& p : r.problems) out += fmt::format("  {}\n", p);
   const char* words[] = {"PASS", "FAIL", "REFUSED", "BROKEN"};
-  out += fmt::format("{}{}{}  {}", r.outcome == verdict::passed ? green : red, words[exit_status(r.outcome)], plain, r.scenario);
-  if (r.outcome == verdict::passed || r.outcome == verdict::failed) out += fmt::format("  ({} simulated)", human_time(ps(r.simulated_ps)));
+  out += fmt::format("{}{}{}  {}", r.outcome == verdict::passed ? green : red, words[exit_status(r.outcome)], plain,
+                     r.scenario);
+  if (r.outcome == verdict::passed || r.outcome == verdict::failed)
+    out += fmt::format("  ({} simulated)", human_time(ps(r.simulated_ps)));
   return out + "\n";
 }
 

@@ -24,7 +24,8 @@ std::vector<std::string> stems(const std::string& directory, const char* extensi
 }
 
 std::string beside(const std::string& scenario_file, const std::string& path) {
-  return fs::path(path).is_absolute() ? path : (fs::path(scenario_file).parent_path() / path).lexically_normal().string();
+  return fs::path(path).is_absolute() ? path
+                                      : (fs::path(scenario_file).parent_path() / path).lexically_normal().string();
 }
 }  // namespace
 
@@ -33,14 +34,16 @@ resources resources::find() {
   const char* set = std::getenv("RPSIM_HOME");
   const std::string home = set != nullptr ? set : fs::read_symlink("/proc/self/exe", error).parent_path().string();
   for (const std::string& source : {home, home + "/../share/rpsim", std::string(RPSIM_SOURCE_DIR)}) {
-    if (fs::is_directory(source + "/platforms", error) && !stems(source + "/platforms", ".dts").empty()) return {home, source};
+    if (fs::is_directory(source + "/platforms", error) && !stems(source + "/platforms", ".dts").empty())
+      return {home, source};
   }
   return {home, RPSIM_SOURCE_DIR};
 }
 
 std::vector<std::string> resources::platform_names() const { return stems(platforms(), ".dts"); }
 
-tl::expected<std::string, std::string> resources::platform_file(const std::string& name, const std::string& scenario_file) const {
+tl::expected<std::string, std::string> resources::platform_file(const std::string& name,
+                                                                const std::string& scenario_file) const {
   std::error_code error;
   const bool is_path = name.ends_with(".dts");
   const std::string path = is_path ? beside(scenario_file, name) : fmt::format("{}/{}.dts", platforms(), name);
@@ -48,11 +51,13 @@ tl::expected<std::string, std::string> resources::platform_file(const std::strin
   if (is_path) return tl::unexpected(fmt::format("there is no device tree {}", path));
   const auto names = platform_names();
   const std::string near = nearest(name, names);
-  return tl::unexpected(near.empty() ? fmt::format("there is no platform '{}'; there is {}", name, fmt::join(names, ", "))
-                                     : fmt::format("there is no platform '{}'; did you mean '{}'?", name, near));
+  return tl::unexpected(near.empty()
+                            ? fmt::format("there is no platform '{}'; there is {}", name, fmt::join(names, ", "))
+                            : fmt::format("there is no platform '{}'; did you mean '{}'?", name, near));
 }
 
-tl::expected<std::string, std::string> resources::firmware_file(const std::string& value, const std::string& scenario_file,
+tl::expected<std::string, std::string> resources::firmware_file(const std::string& value,
+                                                                const std::string& scenario_file,
                                                                 const std::vector<std::string>& directories) const {
   std::error_code error;
   if (value.find('/') != std::string::npos || value.find('.') != std::string::npos) {
@@ -72,19 +77,21 @@ tl::expected<std::string, std::string> resources::firmware_file(const std::strin
     }
   }
   if (known.empty()) {
-    return tl::unexpected(fmt::format("no firmware of ours is built for this platform (looked in {}/firmware/{})", home_,
-                                      fmt::join(directories, ", ")));
+    return tl::unexpected(fmt::format("no firmware of ours is built for this platform (looked in {}/firmware/{})",
+                                      home_, fmt::join(directories, ", ")));
   }
   const std::string near = nearest(value, known);
-  return tl::unexpected(near.empty() ? fmt::format("no firmware of ours is called '{}'; there is {}", value, fmt::join(known, ", "))
-                                     : fmt::format("no firmware of ours is called '{}'; did you mean '{}'?", value, near));
+  return tl::unexpected(
+      near.empty() ? fmt::format("no firmware of ours is called '{}'; there is {}", value, fmt::join(known, ", "))
+                   : fmt::format("no firmware of ours is called '{}'; did you mean '{}'?", value, near));
 }
 
 std::vector<std::string> resources::firmware_directories(const dt::tree& tree, const std::string& platform) const {
   std::vector<std::string> directories;
   for (const dt::node& n : tree.all_enabled()) {
     if (!n.has("rpsim,view")) continue;
-    const std::string name = n.string("rpsim,firmware").value_or(fmt::format("{}-{}", fs::path(platform).stem().string(), n.label()));
+    const std::string name =
+        n.string("rpsim,firmware").value_or(fmt::format("{}-{}", fs::path(platform).stem().string(), n.label()));
     if (std::ranges::find(directories, name) == directories.end()) directories.push_back(name);
   }
   return directories;

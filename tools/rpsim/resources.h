@@ -1,12 +1,11 @@
 #pragma once
-// Where things are: our firmware images beside the program, platforms and scenarios in the source tree it was built from
-// or, installed, beside the program. RPSIM_HOME names another directory for all of it.
+// Where things are: our firmware images beside the program, platforms and scenarios in the source tree it was built
+// from or, installed, beside the program. RPSIM_HOME names another directory for all of it.
 
 #include <optional>
 #include <string>
-#include <vector>
-
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "models/common/device_tree.h"
 #include "tools/rpsim/scenario.h"
@@ -27,8 +26,8 @@ class resources {
   /// The .dts of a platform by name, or of a path that ends in .dts, seen from the scenario's directory.
   tl::expected<std::string, std::string> platform_file(const std::string& name, const std::string& scenario_file) const;
 
-  /// The ELF that a `files:` entry means: one of ours by name, or a path, seen from the scenario's directory. Ours is in
-  /// firmware/<platform>-<core>, or where the core's `rpsim,firmware` says.
+  /// The ELF that a `files:` entry means: one of ours by name, or a path, seen from the scenario's directory. Ours is
+  /// in firmware/<platform>-<core>, or where the core's `rpsim,firmware` says.
   tl::expected<std::string, std::string> firmware_file(const std::string& value, const std::string& scenario_file,
                                                        const std::vector<std::string>& directories) const;
   std::vector<std::string> firmware_directories(const dt::tree& tree, const std::string& platform) const;

@@ -42,33 +42,55 @@ struct state_of {
 struct fault_spec {
   enum class kind : std::uint8_t { drop, delay, duplicate, corrupt, nack, silence, hang, lockup, wake };
   kind what = kind::drop;
-  std::string text;        // as written, for reports: "drop mailbox SHUTDOWN_ACK"
-  std::string point;       // "mailbox.word" or "tisci.request"; "core" for the last three kinds
-  std::string message;     // message name, `*`, or a mailbox word in hexadecimal; the core's label
-  std::vector<std::pair<std::string, std::string>> fields;  // further conditions: fifo, device, host, processor, on
-  unsigned nth = 1;        // the first that counts, from when it is armed
-  unsigned times = 1;      // how many from there on; 0: all
-  sc_core::sc_time by;     // delay
+  std::string text;     // as written, for reports: "drop mailbox SHUTDOWN_ACK"
+  std::string point;    // "mailbox.word" or "tisci.request"; "core" for the last three kinds
+  std::string message;  // message name, `*`, or a mailbox word in hexadecimal; the core's label
+  std::vector<std::pair<std::string, std::string>> fields;  // further conditions: fifo, device, host, processor, at
+  unsigned nth = 1;                                         // the first that counts, from when it is armed
+  unsigned times = 1;                                       // how many from there on; 0: all
+  sc_core::sc_time by;                                      // delay
   std::uint32_t xor_mask = 0;
   place where;
 };
 
-struct run_command { std::string line; };
-struct open_device { std::string path, as; };
-struct write_device { std::string to, data; };
-struct ioctl_device { std::string on; std::string name; std::uint32_t request = 0; std::int64_t value = 0; };
-struct close_device { std::string what; };
+struct run_command {
+  std::string line;
+};
+struct open_device {
+  std::string path, as;
+};
+struct write_device {
+  std::string to, data;
+};
+struct ioctl_device {
+  std::string to, name;
+  std::uint32_t request = 0;
+  std::int64_t value = 0;
+};
+struct close_device {
+  std::string what;
+};
 struct rpmsg_exchange {
   std::string channel;
   std::optional<std::string> send, reply;
   sc_core::sc_time within;  // for the reply
   unsigned times = 1;
 };
-struct wait_for_event { pattern what; };
-struct wait_for_state { std::vector<state_of> states; };
-struct wait_for_time { sc_core::sc_time duration; };
-struct wait_for_shell { std::string name; };
-struct set_params { std::vector<std::pair<placed_text, std::string>> values; };
+struct wait_for_event {
+  pattern what;
+};
+struct wait_for_state {
+  std::vector<state_of> states;
+};
+struct wait_for_time {
+  sc_core::sc_time duration;
+};
+struct wait_for_shell {
+  std::string name;
+};
+struct set_params {
+  std::vector<std::pair<placed_text, std::string>> values;
+};
 
 /// What a step is expected to give. Unsaid, it has to succeed.
 struct outcome {
@@ -89,12 +111,28 @@ struct step {
   outcome expect;
 };
 
-struct expect_state { state_of state; };
-struct expect_order { std::vector<pattern> events; unsigned times = 1; };
-struct expect_never { pattern what; std::optional<pattern> after, before; };
-struct expect_count { pattern what; std::uint64_t least = 0, most = 0; };
-struct expect_takes { pattern from, to; std::optional<sc_core::sc_time> least, most; };
-struct expect_log { std::string text; };
+struct expect_state {
+  state_of state;
+};
+struct expect_order {
+  std::vector<pattern> events;
+  unsigned times = 1;
+};
+struct expect_never {
+  pattern what;
+  std::optional<pattern> after, before;
+};
+struct expect_count {
+  pattern what;
+  std::uint64_t least = 0, most = 0;
+};
+struct expect_takes {
+  pattern from, to;
+  std::optional<sc_core::sc_time> least, most;
+};
+struct expect_log {
+  std::string text;
+};
 
 struct expectation {
   place where;

@@ -50,7 +50,8 @@ tl::expected<shell_line, std::string> parse_shell_line(std::string_view text) {
       const char d = text[i];
       if (d == '\'' || d == '"') {
         const std::size_t end = text.find(d, i + 1);
-        if (end == std::string_view::npos) return tl::unexpected(fmt::format("the quote at column {} is not closed", i + 1));
+        if (end == std::string_view::npos)
+          return tl::unexpected(fmt::format("the quote at column {} is not closed", i + 1));
         word += text.substr(i + 1, end - i - 1);
         i = end;
       } else if (d == '\\' && i + 1 < text.size()) {
@@ -79,8 +80,10 @@ tl::expected<shell_line, std::string> parse_shell_line(std::string_view text) {
     std::vector<std::string> names;
     for (const command& c : COMMANDS) names.emplace_back(c.name);
     const std::string near = nearest(line.words.front(), names);
-    return tl::unexpected(near.empty() ? fmt::format("the shell has no command '{}'; it has {}", line.words.front(), fmt::join(names, ", "))
-                                       : fmt::format("the shell has no command '{}'; did you mean '{}'?", line.words.front(), near));
+    return tl::unexpected(
+        near.empty()
+            ? fmt::format("the shell has no command '{}'; it has {}", line.words.front(), fmt::join(names, ", "))
+            : fmt::format("the shell has no command '{}'; did you mean '{}'?", line.words.front(), near));
   }
   unsigned arguments = 0;
   for (std::size_t w = 1; w < line.words.size(); ++w) {

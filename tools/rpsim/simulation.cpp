@@ -40,9 +40,11 @@ std::string parameter_error(param_registry& params, const std::string& name, con
   }
   if (meant.empty()) {
     const std::string near = nearest(name, names);
-    return fmt::format("there is no parameter '{}'{}", name, near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
+    return fmt::format("there is no parameter '{}'{}", name,
+                       near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
   }
-  if (meant.size() > 1) return fmt::format("'{}' may be {} or {}: write one of them", name, meant[0]->name(), meant[1]->name());
+  if (meant.size() > 1)
+    return fmt::format("'{}' may be {} or {}: write one of them", name, meant[0]->name(), meant[1]->name());
   const auto parsed = distribution::parse(value, meant[0]->unit());
   return parsed ? "" : fmt::format("{}: {}", name, parsed.error());
 }
@@ -74,13 +76,9 @@ simulation::simulation(const scenario& s, const run_options& options, const reso
     platform_ = std::make_unique<platform>(context_, std::move(tree));
     host_ = std::make_unique<host::linux_host>(platform_->host(), context_, platform_->tree(), std::move(host));
   } catch (const dt::error& e) {
-    problems_.push_back({"", {}, e.what()});
+    if (!refuse_value(options, e.what())) problems_.push_back({"", {}, e.what()});
   } catch (const std::invalid_argument& e) {
-    place at;  // a parameter's value, judged where the parameter is declared
-    for (const auto& [name, value] : scenario_.params) {
-      if (std::string_view(e.what()).find(name.text + ": ") != std::string_view::npos) at = name.where;
-    }
-    refuse(at, e.what());
+    if (!refuse_value(options, e.what())) refuse({}, e.what());
   }
   if (!problems_.empty()) throw refused(std::move(problems_));
 
@@ -118,6 +116,28 @@ void simulation::set_parameters(const run_options& options) {
   }
 }
 
+bool simulation::refuse_value(const run_options& options, std::string_view why) {
+  const auto reason = [&](const std::string& name, const std::string& value) -> std::string {
+    const std::size_t at = why.find(fmt::format("{}: '{}'", name, value));
+    if (at == std::string_view::npos) return "";
+    const std::size_t blank = why.rfind(' ', at);  // the full name begins before what the scenario calls it
+    return std::string(why.substr(blank == std::string_view::npos ? 0 : blank + 1));
+  };
+  for (const auto& [name, value] : scenario_.params) {
+    if (std::string text = reason(name.text, value); !text.empty()) {
+      refuse(name.where, std::move(text));
+      return true;
+    }
+  }
+  for (const auto& [name, value] : options.overrides) {
+    if (const std::string text = reason(name, value); !text.empty()) {
+      refuse({}, "-p " + text);
+      return true;
+    }
+  }
+  return false;
+}
+
 void simulation::load_images(const dt::tree& tree, const resources& where, host::options& to) {
   const auto directories = where.firmware_directories(tree, scenario_.platform.text);
   const auto image = [&](const std::string& value, place at) {
@@ -145,7 +165,8 @@ void simulation::check_names() {
     if (std::ranges::find(cores, label) != cores.end()) return;
     const std::string near = nearest(label, cores);
     refuse(at, fmt::format("{} has no remote core '{}'{}", scenario_.platform.text, label,
-                           near.empty() ? fmt::format("; it has {}", fmt::join(cores, ", ")) : fmt::format("; did you mean '{}'?", near)));
+                           near.empty() ? fmt::format("; it has {}", fmt::join(cores, ", "))
+                                        : fmt::format("; did you mean '{}'?", near)));
   };
   for (const auto& [label, as] : scenario_.cores) {
     check_core(label, as.where);
@@ -153,14 +174,16 @@ void simulation::check_names() {
   }
   for (const bootloader_action& b : scenario_.bootloader) {
     check_core(b.core, b.where);
-    if (manager_of(*platform_) == nullptr) refuse(b.where, "this platform has no device manager for a boot loader to ask");
+    if (manager_of(*platform_) == nullptr)
+      refuse(b.where, "this platform has no device manager for a boot loader to ask");
   }
   for (const step& s : scenario_.steps) {
     const auto* f = std::get_if<fault_spec>(&s.action);
     if (f != nullptr && f->point == "core") check_core(f->message, f->where);
     if (const auto* set = std::get_if<set_params>(&s.action)) {
       for (const auto& [name, value] : set->values) {
-        if (std::string wrong = parameter_error(context_.params, name.text, value); !wrong.empty()) refuse(name.where, std::move(wrong));
+        if (std::string wrong = parameter_error(context_.params, name.text, value); !wrong.empty())
+          refuse(name.where, std::move(wrong));
       }
     }
   }
@@ -211,9 +234,13 @@ void simulation::run() {
   sc_core::sc_start(scenario_.limit, sc_core::SC_EXIT_ON_STARVATION);
   if (!finished_) {
     for (const auto& [name, sh] : shells_) {
-      if (sh.at_work != nullptr) fail(*sh.at_work, fmt::format("it had not ended when the limit of {} was reached", human_time(scenario_.limit)));
+      if (sh.at_work != nullptr)
+        fail(*sh.at_work,
+             fmt::format("it had not ended when the limit of {} was reached", human_time(scenario_.limit)));
     }
-    if (failures_.empty()) failures_.push_back({"the host boots", false, fmt::format("it had not after {}", human_time(scenario_.limit)), {}});
+    if (failures_.empty())
+      failures_.push_back(
+          {"the host boots", false, fmt::format("it had not after {}", human_time(scenario_.limit)), {}});
   }
   invariants_->finish();
   events().remove(*invariants_);
@@ -227,7 +254,8 @@ void simulation::play() {
   while (!host_->booted()) sc_core::wait(booted_);
   read_initial_states();
   for (auto& [name, sh] : shells_) {
-    if (!name.empty()) sc_core::sc_spawn([this, &shell = sh] { run_shell(shell); }, sc_core::sc_gen_unique_name("shell"));
+    if (!name.empty())
+      sc_core::sc_spawn([this, &shell = sh] { run_shell(shell); }, sc_core::sc_gen_unique_name("shell"));
   }
   // The first shell goes through the file; a step of another one is handed over and the list goes on.
   shell& first = shells_.at("");
@@ -273,7 +301,8 @@ void simulation::perform(shell& sh, const step& s) {
   sh.at_work = &s;
   if (s.at) {
     if (*s.at < sc_core::sc_time_stamp()) {
-      fail(s, fmt::format("it was to begin at {}, but it is {} already", human_time(*s.at), human_time(sc_core::sc_time_stamp())));
+      fail(s, fmt::format("it was to begin at {}, but it is {} already", human_time(*s.at),
+                          human_time(sc_core::sc_time_stamp())));
       return;
     }
     sc_core::wait(*s.at - sc_core::sc_time_stamp());
@@ -304,7 +333,8 @@ void simulation::command(shell& sh, const step& s) {
   const command_result r = session_->execute(s, sh.name);
   const sc_core::sc_time took = sc_core::sc_time_stamp() - begin;
   if (s.expect.result != "any" && r.result != s.expect.result) {
-    fail(s, fmt::format("expected {}, got {}{}", s.expect.result, r.result, r.output.empty() ? "" : fmt::format(" ({})", r.output)));
+    fail(s, fmt::format("expected {}, got {}{}", s.expect.result, r.result,
+                        r.output.empty() ? "" : fmt::format(" ({})", r.output)));
   } else if (s.expect.output && !glob_match(*s.expect.output, r.output)) {
     fail(s, fmt::format("expected the output \"{}\", got \"{}\"", *s.expect.output, r.output));
   } else if ((s.expect.least && took < *s.expect.least) || (s.expect.most && took > *s.expect.most)) {
@@ -335,7 +365,8 @@ void simulation::wait_for(const shell& sh, const step& s) {
     sc_core::wait(w->duration);
   } else if (const auto* states = std::get_if<wait_for_state>(&s.action)) {
     missed(wait_until(changed_, s, [&] {
-      return std::ranges::all_of(states->states, [&](const state_of& one) { return states_.state(one.what) == one.state; });
+      return std::ranges::all_of(states->states,
+                                 [&](const state_of& one) { return states_.state(one.what) == one.state; });
     }));
   } else if (const auto* other = std::get_if<wait_for_shell>(&s.action)) {
     const shell& awaited = shells_.at(other->name);
@@ -402,8 +433,10 @@ void simulation::boot_loader() {
     device_manager& dm = *manager_of(*platform_);
     const unsigned device = core.references("power-domains", "#power-domain-cells").at(0).args.at(0);
     dm.boot_device(device, POWER_UP_REFERENCE);
-    // The image has to be there when the CPU looks: after the power is, and a delta before reset is seen to be released.
-    while (dm.module_line(device).read() != module_state::enable) sc_core::wait(dm.module_line(device).value_changed_event());
+    // The image has to be there when the CPU looks: after the power is, and a delta before reset is seen to be
+    // released.
+    while (dm.module_line(device).read() != module_state::enable)
+      sc_core::wait(dm.module_line(device).value_changed_event());
     load_image(core, *images_.at(b.file));
     sc_core::wait(sc_core::SC_ZERO_TIME);
   }

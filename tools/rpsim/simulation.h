@@ -59,9 +59,9 @@ class simulation final : private trace_sink, private system_view {
   };
   struct shell {
     std::string name;
-    std::vector<const step*> plan;   // all its steps
-    std::size_t next = 0;            // in plan
-    std::size_t given = 0;           // steps it may begin: the first shell hands them out in the file's order
+    std::vector<const step*> plan;  // all its steps
+    std::size_t next = 0;           // in plan
+    std::size_t given = 0;          // steps it may begin: the first shell hands them out in the file's order
     std::deque<event_watch> watches;
     sc_core::sc_event wake, idle;
     const step* at_work = nullptr;
@@ -74,6 +74,8 @@ class simulation final : private trace_sink, private system_view {
 
   void refuse(place where, std::string text) { problems_.push_back({scenario_.file, where, std::move(text)}); }
   void set_parameters(const run_options& options);
+  /// A parameter's value is judged where a model declares it; this gives the refusal its place in the scenario.
+  bool refuse_value(const run_options& options, std::string_view why);
   void load_images(const dt::tree& tree, const resources& where, host::options& to);
   void check_names();
   system_facts facts();

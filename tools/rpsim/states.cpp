@@ -5,12 +5,18 @@ namespace rpsim::tool {
 bool state_tracker::on_event(const event& e) {
   std::string_view to;
   std::string lpsc;
-  if (e.name == "rproc.state") to = e.text("to");
-  else if (e.name == "core.start" || e.name == "core.wake") to = "running";
-  else if (e.name == "core.wfi") to = "wfi";
-  else if (e.name == "core.reset") to = "reset";
-  else if (e.name == "core.lockup") to = "lockup";
-  else if (e.name == "core.hang") to = "hang";
+  if (e.name == "rproc.state")
+    to = e.text("to");
+  else if (e.name == "core.start" || e.name == "core.wake")
+    to = "running";
+  else if (e.name == "core.wfi")
+    to = "wfi";
+  else if (e.name == "core.reset")
+    to = "reset";
+  else if (e.name == "core.lockup")
+    to = "lockup";
+  else if (e.name == "core.hang")
+    to = "hang";
   else if (e.name == "lpsc.state") {
     lpsc = fmt::format("lpsc-{}", e.number("lpsc"));
     to = e.text("to");

@@ -117,7 +117,8 @@ const char* colour_of(const event& e) {
   if (n.starts_with("mailbox.")) return "\x1b[36m";
   if (n.starts_with("core.") || n.starts_with("reset.")) return "\x1b[33m";
   if (n.starts_with("rpmsg.")) return "\x1b[34m";
-  if (n.starts_with("tisci.") || n.starts_with("device.") || n.starts_with("lpsc.") || n.starts_with("proc.")) return "\x1b[90m";
+  if (n.starts_with("tisci.") || n.starts_with("device.") || n.starts_with("lpsc.") || n.starts_with("proc."))
+    return "\x1b[90m";
   return "";
 }
 
@@ -142,14 +143,18 @@ void append_printable(output& out, std::string_view text) {
 
 std::string human_field(const field& f) {
   switch (f.type) {
-    case field::kind::u64: return fmt::format("{}", f.number);
-    case field::kind::i64: return fmt::format("{}", static_cast<std::int64_t>(f.number));
-    case field::kind::hex: return fmt::format("0x{:x}", f.number);
+    case field::kind::u64:
+      return fmt::format("{}", f.number);
+    case field::kind::i64:
+      return fmt::format("{}", static_cast<std::int64_t>(f.number));
+    case field::kind::hex:
+      return fmt::format("0x{:x}", f.number);
     case field::kind::time: {
       std::string text = delta_text(sc_core::sc_time::from_value(f.number));
       return text.empty() ? "0 s" : text.substr(1);
     }
-    case field::kind::text: return std::string(f.text);
+    case field::kind::text:
+      return std::string(f.text);
   }
   return {};
 }
@@ -195,7 +200,8 @@ void text_writer::on_event(const event& e) {
   first_ = false;
   last_ = e.time;
   const char* colour = colour_ ? colour_of(e) : "";
-  out_.print("{:13.6f} ms {:>11}  {}{:<12} {:<21} ", static_cast<double>(e.time.value()) / 1e9, delta, colour, e.source, e.name);
+  out_.print("{:13.6f} ms {:>11}  {}{:<12} {:<21} ", static_cast<double>(e.time.value()) / 1e9, delta, colour, e.source,
+             e.name);
   append_printable(out_, words);
   if (*colour != 0) out_.write("\x1b[0m");
   // No blanks at a line's end.

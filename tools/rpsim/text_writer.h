@@ -12,7 +12,8 @@ namespace rpsim::tool {
 
 class text_writer final : public trace_sink {
  public:
-  /// `verbosity` 0: the story; 1: every field and the detail level; 2: the bus too. `console`: what firmware prints, too.
+  /// `verbosity` 0: the story; 1: every field and the detail level; 2: the bus too. `console`: what firmware prints,
+  /// too.
   text_writer(output& out, bool colour, int verbosity, bool console)
       : out_(out), colour_(colour), console_(console), verbosity_(verbosity) {}
   ~text_writer() override;

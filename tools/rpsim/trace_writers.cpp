@@ -16,10 +16,18 @@ void append_fields(fmt::memory_buffer& to, const event& e) {
     const auto out = std::back_inserter(to);
     switch (f.type) {
       case field::kind::u64:
-      case field::kind::time: fmt::format_to(out, "{}", f.number); break;
-      case field::kind::i64: fmt::format_to(out, "{}", static_cast<std::int64_t>(f.number)); break;
-      case field::kind::hex: fmt::format_to(out, "\"0x{:x}\"", f.number); break;
-      case field::kind::text: append_json_string(to, f.text); break;
+      case field::kind::time:
+        fmt::format_to(out, "{}", f.number);
+        break;
+      case field::kind::i64:
+        fmt::format_to(out, "{}", static_cast<std::int64_t>(f.number));
+        break;
+      case field::kind::hex:
+        fmt::format_to(out, "\"0x{:x}\"", f.number);
+        break;
+      case field::kind::text:
+        append_json_string(to, f.text);
+        break;
     }
   }
   to.push_back('}');
@@ -66,7 +74,8 @@ perfetto_writer::~perfetto_writer() {
   for (const auto& [name, queue] : words_) {
     for (const word& w : queue) slice(name, w.name + " (unread)", w.begin, last_);
   }
-  for (const auto& [key, r] : requests_) slice(fmt::format("TI-SCI host {}", key.first), r.name + " (no answer)", r.sent, last_);
+  for (const auto& [key, r] : requests_)
+    slice(fmt::format("TI-SCI host {}", key.first), r.name + " (no answer)", r.sent, last_);
   out_.write("\n]}\n");
 }
 
@@ -91,7 +100,8 @@ void perfetto_writer::slice(const std::string& track_name, std::string_view name
                             const sc_core::sc_time& end) {
   const unsigned tid = track(track_name);
   separate();
-  out_.print("{{\"ph\":\"X\",\"pid\":1,\"tid\":{},\"ts\":{},\"dur\":{},\"name\":", tid, microseconds(begin), microseconds(end - begin));
+  out_.print("{{\"ph\":\"X\",\"pid\":1,\"tid\":{},\"ts\":{},\"dur\":{},\"name\":", tid, microseconds(begin),
+             microseconds(end - begin));
   append_json_string(out_.buffer(), name);
   out_.write("}");
 }
@@ -100,9 +110,12 @@ void perfetto_writer::arrow(const std::string& from_track, const sc_core::sc_tim
                             const sc_core::sc_time& to) {
   const unsigned a = track(from_track), b = track(to_track);
   separate();
-  out_.print("{{\"ph\":\"s\",\"pid\":1,\"tid\":{},\"ts\":{},\"id\":{},\"cat\":\"flow\",\"name\":\"answer\"}}", a, microseconds(from), next_flow_);
+  out_.print("{{\"ph\":\"s\",\"pid\":1,\"tid\":{},\"ts\":{},\"id\":{},\"cat\":\"flow\",\"name\":\"answer\"}}", a,
+             microseconds(from), next_flow_);
   separate();
-  out_.print("{{\"ph\":\"f\",\"bp\":\"e\",\"pid\":1,\"tid\":{},\"ts\":{},\"id\":{},\"cat\":\"flow\",\"name\":\"answer\"}}", b, microseconds(to), next_flow_);
+  out_.print(
+      "{{\"ph\":\"f\",\"bp\":\"e\",\"pid\":1,\"tid\":{},\"ts\":{},\"id\":{},\"cat\":\"flow\",\"name\":\"answer\"}}", b,
+      microseconds(to), next_flow_);
   ++next_flow_;
 }
 
@@ -187,7 +200,11 @@ void perfetto_writer::on_event(const event& e) {
     next(source, "", e.time);
   } else if (e.name == "handshake") {
     const std::string_view phase = e.text("phase");
-    next(source + " shutdown", phase == "requested" ? "wait for the ACK" : phase == "acked" ? "wait for WFI" : "", e.time);
+    next(source + " shutdown",
+         phase == "requested" ? "wait for the ACK"
+         : phase == "acked"   ? "wait for WFI"
+                              : "",
+         e.time);
   }
   instant(e);
 }
@@ -204,9 +221,14 @@ void vcd_writer::change(const std::string& scope, const std::string& name, const
   }
   std::string text;
   switch (kind[0]) {
-    case 's': text = fmt::format("s{} {}", value, it->second.id); break;
-    case 'r': text = fmt::format("b{} {}", value, it->second.id); break;
-    default: text = value + it->second.id;
+    case 's':
+      text = fmt::format("s{} {}", value, it->second.id);
+      break;
+    case 'r':
+      text = fmt::format("b{} {}", value, it->second.id);
+      break;
+    default:
+      text = value + it->second.id;
   }
   changes_.push_back({at.value(), std::move(text)});
 }
@@ -218,14 +240,17 @@ void vcd_writer::on_event(const event& e) {
     change(what, "state", "string 1", std::string(states_.state(what)), e.time);
   }
   if (e.name == "mailbox.sent" || e.name == "mailbox.received") {
-    change(source, fmt::format("fifo{}", e.number("fifo")), "reg 3", fmt::format("{:03b}", e.number("level") & 7), e.time);
+    change(source, fmt::format("fifo{}", e.number("fifo")), "reg 3", fmt::format("{:03b}", e.number("level") & 7),
+           e.time);
   } else if (e.name == "irq.raised" || e.name == "irq.lowered") {
     const field* line = e.find("line");
-    change(source, fmt::format("irq_{}", line != nullptr ? human_field(*line) : ""), "wire 1", e.name == "irq.raised" ? "1" : "0", e.time);
+    change(source, fmt::format("irq_{}", line != nullptr ? human_field(*line) : ""), "wire 1",
+           e.name == "irq.raised" ? "1" : "0", e.time);
   } else if (e.name == "handshake") {
     change(source, "handshake", "string 1", std::string(e.text("phase")), e.time);
   } else if (e.name == "reset.assert" || e.name == "reset.deassert") {
-    change(std::string(e.text("core")), fmt::format("{}_reset", e.text("kind")), "wire 1", e.name == "reset.assert" ? "1" : "0", e.time);
+    change(std::string(e.text("core")), fmt::format("{}_reset", e.text("kind")), "wire 1",
+           e.name == "reset.assert" ? "1" : "0", e.time);
   } else if (e.name == "virtio.status") {
     change(source, "virtio_status", "reg 8", fmt::format("{:08b}", e.number("status") & 0xFF), e.time);
   } else if (e.name == "device.get" || e.name == "device.put") {

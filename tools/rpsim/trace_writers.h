@@ -51,8 +51,10 @@ class perfetto_writer final : public trace_sink {
 
   unsigned track(const std::string& name);
   void separate();
-  void slice(const std::string& track_name, std::string_view name, const sc_core::sc_time& begin, const sc_core::sc_time& end);
-  void arrow(const std::string& from_track, const sc_core::sc_time& from, const std::string& to_track, const sc_core::sc_time& to);
+  void slice(const std::string& track_name, std::string_view name, const sc_core::sc_time& begin,
+             const sc_core::sc_time& end);
+  void arrow(const std::string& from_track, const sc_core::sc_time& from, const std::string& to_track,
+             const sc_core::sc_time& to);
   /// Ends what runs on the track, and begins `name` there unless it is empty.
   void next(const std::string& track_name, std::string_view name, const sc_core::sc_time& now);
   void instant(const event& e);
@@ -66,8 +68,9 @@ class perfetto_writer final : public trace_sink {
   std::map<std::string, unsigned> tracks_;
   std::map<std::string, open_slice> open_;
   std::map<std::string, std::deque<word>> words_;  // by FIFO track
-  std::map<std::string, std::pair<std::string, sc_core::sc_time>> asked_;  // answer's name -> track and time of the question
-  std::map<std::pair<std::uint64_t, std::uint64_t>, request> requests_;    // by host, sequence number
+  std::map<std::string, std::pair<std::string, sc_core::sc_time>>
+      asked_;  // answer's name -> track and time of the question
+  std::map<std::pair<std::uint64_t, std::uint64_t>, request> requests_;  // by host, sequence number
 };
 
 /// VCD for wave viewers: states as strings, mailbox levels as numbers, interrupt lines as wires. Its header names every
@@ -82,7 +85,8 @@ class vcd_writer final : public trace_sink {
   struct signal {
     std::string id, kind;
   };
-  void change(const std::string& scope, const std::string& name, const char* kind, std::string value, const sc_core::sc_time& at);
+  void change(const std::string& scope, const std::string& name, const char* kind, std::string value,
+              const sc_core::sc_time& at);
 
   output& out_;
   std::string scenario_;
