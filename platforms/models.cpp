@@ -2,10 +2,16 @@
 #include "models/core/native_core.h"
 #include "models/core/native_host_core.h"
 #include "models/interconnect/rat.h"
+#include "models/ipcc/stm32_ipcc.h"
 #include "models/mailbox/ti_mailbox.h"
 #include "models/memory/memory.h"
 #include "models/rti/rti.h"
 #include "models/scenario_control/scenario_control.h"
+#include "models/stm32/stm32_exti.h"
+#include "models/stm32/stm32_pwr.h"
+#include "models/stm32/stm32_rcc.h"
+#include "models/stm32/stm32_tamp.h"
+#include "models/stm32/stm32_wwdg.h"
 #include "models/ti_sci/device_manager.h"
 #include "models/ti_sci/secure_proxy.h"
 #include "models/timer/dm_timer.h"
@@ -27,6 +33,12 @@ void register_models(model_factory& factory) {
   factory.add<dm_timer>("ti,am654-timer");
   factory.add<rti>("ti,j7-rti-wdt");
   factory.add<scenario_control>("rpsim,scenario-control");
+  factory.add<stm32_ipcc>("st,stm32mp1-ipcc");
+  factory.add<stm32_rcc>("st,stm32mp1-rcc");
+  factory.add<stm32_pwr>("rpsim,stm32mp1-pwr");
+  factory.add<stm32_tamp>("st,stm32-tamp");
+  factory.add<stm32_exti>("st,stm32mp1-exti");
+  factory.add<stm32_wwdg>("rpsim,stm32mp1-wwdg");
 }
 
 }  // namespace rpsim

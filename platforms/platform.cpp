@@ -27,6 +27,7 @@ using state_signal = sc_core::sc_signal<module_state>;
 constexpr std::array DRIVER_ONLY = {
     "ti,am625-sk",      "ti,am625",         "shared-dma-pool", "ti,k2g-sci", "ti,sci-pm-domain",
     "ti,k2g-sci-clk",   "ti,sci-reset",     "ti,am64-m4fss",   "simple-bus",
+    "st,stm32mp157",    "st,stm32mp1-m4",   "st,stm32mp151-pwr-mcu",
 };
 
 bool describes_only(const dt::node& n) {

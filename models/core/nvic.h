@@ -17,7 +17,7 @@ namespace rpsim {
 
 class nvic final : public sc_core::sc_module {
  public:
-  static constexpr unsigned INPUTS = 64;
+  static constexpr unsigned INPUTS = 160;  // STM32MP1 has 150
   static constexpr unsigned EXCEPTIONS = 16 + INPUTS;
   enum exception : unsigned { NMI = 2, HARD_FAULT = 3, SVCALL = 11, PENDSV = 14, SYSTICK = 15, EXTERNAL = 16 };
   static constexpr std::uint32_t DWT_BASE = 0xE0001000, SCS_BASE = 0xE000E000, BLOCK_SIZE = 0x1000;

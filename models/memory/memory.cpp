@@ -195,6 +195,7 @@ sram::sram(sc_core::sc_module_name name, sim_context& context, const dt::node& n
            "32-bit word that fills the memory after its power was off"},
           0)) {
   SC_HAS_PROCESS(sram);
+  powered_by(&power_);
   SC_METHOD(power_changed);
   sensitive << power_;
 }

@@ -42,8 +42,9 @@ class memory : public model, private target_port::handler {
   memory(sc_core::sc_module_name name, sim_context& context, const dt::node& node, sc_core::sc_time latency,
          const char* latency_source);
 
-  /// The module that feeds it now says otherwise; `always enable` for a memory without one.
-  virtual module_state state() const { return module_state::enable; }
+  /// The port that says what its module does; nullptr, as at first: always on.
+  void powered_by(const sc_core::sc_in<module_state>* port) { fed_by_ = port; }
+  module_state state() const { return fed_by_ == nullptr ? module_state::enable : fed_by_->read(); }
   void take_back_direct_access();
   /// Fills everything with the word; 0 gives the pages back.
   void lose_content(std::uint32_t pattern);
@@ -64,6 +65,7 @@ class memory : public model, private target_port::handler {
   std::uint64_t size_;
   std::byte* bytes_;
   param& latency_;
+  const sc_core::sc_in<module_state>* fed_by_ = nullptr;
   std::vector<watch> watches_;
   bool dmi_granted_ = false;
   target_port port_;
@@ -84,7 +86,6 @@ class sram final : public memory {
   sc_core::sc_in<module_state>* power() override { return &power_; }
 
  private:
-  module_state state() const override { return power_.read(); }
   void power_changed();
 
   param& lost_content_;

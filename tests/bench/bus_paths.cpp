@@ -46,7 +46,7 @@ struct initiator final : sc_core::sc_module, tlm::tlm_bw_transport_if<> {
 };
 }  // namespace
 
-struct bus_paths::impl {
+struct bus_paths::impl final : sc_core::sc_module {
   sim_context context;
   std::unique_ptr<dt::tree> tree = dt::tree::compile_text(source(), "bench.dts");
   router bus{"bus", context};
@@ -60,7 +60,7 @@ struct bus_paths::impl {
   std::uint32_t data = 0, state = 1;
   std::uint64_t checksum = 0;
 
-  impl() {
+  explicit impl(sc_core::sc_module_name n) : sc_module(n) {
     for (unsigned i = 0; i < MEMORIES; ++i) {
       const std::string name = fmt::format("m{}", i);
       memories.push_back(std::make_unique<sram>(name.c_str(), context, tree->by_label(name)));
@@ -79,7 +79,6 @@ struct bus_paths::impl {
     payload.set_data_ptr(reinterpret_cast<unsigned char*>(&data));
     payload.set_data_length(4);
     payload.set_streaming_width(4);
-    sc_core::sc_start(sc_core::SC_ZERO_TIME);
   }
 
   std::uint32_t random() { return state = state * 1664525u + 1013904223u; }
@@ -95,7 +94,9 @@ struct bus_paths::impl {
   }
 };
 
-bus_paths::bus_paths() : impl_(std::make_unique<impl>()) {}
+bus_paths::bus_paths() : impl_(std::make_unique<impl>("bench")) {
+  sc_core::sc_start(sc_core::SC_ZERO_TIME);
+}
 bus_paths::~bus_paths() = default;
 
 std::vector<std::string_view> bus_paths::names() { return {"routed_read", "register", "register_traced", "dmi_read"}; }
