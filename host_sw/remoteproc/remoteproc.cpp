@@ -603,6 +603,9 @@ int rproc::impl::del() {
   std::erase(sys->published, this);
   remove_sysfs();
   remove_cdev();
+  // Linux leaves these two to find `deleting` set, which they do; here they must not outlive the object.
+  os.cancel_work_sync(attach_work);
+  os.cancel_work_sync(boot_work);
   return 0;
 }
 
@@ -617,13 +620,8 @@ std::unique_ptr<rproc> rproc::alloc(os::machine& machine, os::device& parent, st
 }
 
 rproc::~rproc() {
-  impl& r = *impl_;
-  if (r.os.in_thread()) {
-    r.os.cancel_work_sync(r.attach_work);
-    r.os.cancel_work_sync(r.boot_work);
-  }
-  std::erase(r.sys->published, &r);
-  r.self = nullptr;
+  std::erase(impl_->sys->published, impl_.get());
+  impl_->self = nullptr;
 }
 
 int rproc::add() { return impl_->add(); }
