@@ -15,9 +15,9 @@ struct options {
   std::string core = "main";      // history of the remoteproc core: main, cleanup
   std::string shutdown = "none";  // none, v1, v2, ti-sdk, v3, v3-acks-unflagged
   std::string crash = "log";      // log (as Linux: RP_MBOX_CRASH is logged), report (reaches rproc_report_crash)
-  /// As Linux 6.12: no K3 driver clears rproc->auto_boot, so at probe a core whose firmware file exists boots, and `echo
-  /// start` then only raises its power count (H9). false: start is left to user space, as where the root file system
-  /// with the firmware comes after the probe.
+  /// As Linux 6.12: no K3 driver clears rproc->auto_boot, so at probe a core whose firmware file exists boots, and
+  /// `echo start` then only raises its power count (H9). false: start is left to user space, as where the root file
+  /// system with the firmware comes after the probe.
   bool auto_boot = true;
   /// /lib/firmware: name -> file content.
   std::map<std::string, std::shared_ptr<const std::string>> firmware;

@@ -1,13 +1,13 @@
 #include "platforms/platform.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <deque>
 #include <filesystem>
 #include <map>
 #include <set>
-
-#include <fmt/format.h>
 
 #include "models/core/gic.h"
 #include "models/core/native_host_core.h"
@@ -25,9 +25,8 @@ using state_signal = sc_core::sc_signal<module_state>;
 
 /// Nodes that describe something to the host's drivers and have no hardware of their own here.
 constexpr std::array DRIVER_ONLY = {
-    "ti,am625-sk",      "ti,am625",         "shared-dma-pool", "ti,k2g-sci", "ti,sci-pm-domain",
-    "ti,k2g-sci-clk",   "ti,sci-reset",     "ti,am64-m4fss",   "simple-bus",
-    "st,stm32mp157",    "st,stm32mp1-m4",   "st,stm32mp151-pwr-mcu",
+    "ti,am625-sk",  "ti,am625",      "shared-dma-pool", "ti,k2g-sci",    "ti,sci-pm-domain", "ti,k2g-sci-clk",
+    "ti,sci-reset", "ti,am64-m4fss", "simple-bus",      "st,stm32mp157", "st,stm32mp1-m4",   "st,stm32mp151-pwr-mcu",
 };
 
 bool describes_only(const dt::node& n) {
@@ -162,7 +161,8 @@ void platform::impl::map_targets() {
 
 void platform::impl::bind_view(model& m, unsigned view) {
   const auto cells = m.node().cells("rpsim,view");
-  if (cells.size() % 4 != 0) m.node().fail("rpsim,view", "takes four cells a window: own address, system address (2), size");
+  if (cells.size() % 4 != 0)
+    m.node().fail("rpsim,view", "takes four cells a window: own address, system address (2), size");
   for (std::size_t i = 0; i < cells.size(); i += 4) {
     const std::uint64_t system = (std::uint64_t{cells[i + 1]} << 32) | cells[i + 2];
     const std::uint64_t size = cells[i + 3];
@@ -203,19 +203,21 @@ void platform::impl::bind_interrupts() {
     const auto indices = m->node().cells("rpsim,outputs");
     const auto sinks = m->node().references("rpsim,outputs-extended", "#interrupt-cells");
     if (indices.size() != sinks.size()) {
-      m->node().fail("rpsim,outputs", fmt::format("names {} outputs, rpsim,outputs-extended {} inputs", indices.size(),
-                                                  sinks.size()));
+      m->node().fail("rpsim,outputs",
+                     fmt::format("names {} outputs, rpsim,outputs-extended {} inputs", indices.size(), sinks.size()));
     }
     for (std::size_t i = 0; i < indices.size(); ++i) {
       line_out* from = m->output("irq", indices[i]);
-      if (from == nullptr) m->node().fail("rpsim,outputs", fmt::format("{} is not an output of {}", indices[i], m->label()));
+      if (from == nullptr)
+        m->node().fail("rpsim,outputs", fmt::format("{} is not an output of {}", indices[i], m->label()));
       model* controller = of(sinks[i].target);
       // GIC specifiers are <0 SPI flags>; interrupt id = 32 + SPI. Everything else counts its inputs from 0.
       const auto& args = sinks[i].args;
       const unsigned input = args.size() == 3 ? 32 + args[1] : args.empty() ? 0 : args[0];
       line_in* to = controller == nullptr ? nullptr : controller->input("irq", input);
       if (to == nullptr) {
-        m->node().fail("rpsim,outputs-extended", fmt::format("{} has no interrupt input {}", sinks[i].target.path(), input));
+        m->node().fail("rpsim,outputs-extended",
+                       fmt::format("{} has no interrupt input {}", sinks[i].target.path(), input));
       }
       if (!driven.insert(to).second) {
         m->node().fail("rpsim,outputs-extended",
@@ -256,7 +258,8 @@ void platform::impl::bind_lines() {
       model* source = of(held[0].target);
       line_out* from = source == nullptr ? nullptr : source->output("local-reset", index);
       line_in* to = m->input("local-reset", 0);
-      if (from == nullptr) n.fail("rpsim,local-reset", fmt::format("{} has no local reset {}", held[0].target.path(), index));
+      if (from == nullptr)
+        n.fail("rpsim,local-reset", fmt::format("{} has no local reset {}", held[0].target.path(), index));
       if (to == nullptr) n.fail("rpsim,local-reset", fmt::format("{} has no reset input", m->label()));
       connect(*from, *to, fmt::format("{}_local_reset", m->label()));
     }

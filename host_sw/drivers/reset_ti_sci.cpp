@@ -2,37 +2,40 @@
 
 namespace rpsim::drivers {
 
-int reset_control::set(bool asserted) {
-  const os::mutex_guard guard(lock_);
-  std::uint32_t resets = 0;
-  if (const int error = sci_.get_device_resets(device_, resets); error != 0) return error;
-  return sci_.set_device_resets(device_, asserted ? resets | mask_ : resets & ~mask_);
-}
-
-int reset_control::status() {
-  std::uint32_t resets = 0;
-  const int error = sci_.get_device_resets(device_, resets);
-  return error != 0 ? error : static_cast<int>(resets & mask_);
-}
-
-std::unique_ptr<reset_control> reset_control_get(os::machine& machine, const dt::node& consumer, int& error) {
-  const auto specifiers = consumer.references("resets", "#reset-cells");
-  if (specifiers.empty()) {
-    error = -ENOENT;
-    return nullptr;
-  }
-  auto* controller = machine.provider_of<reset_controller>(specifiers[0].target);
-  error = controller == nullptr ? -os::EPROBE_DEFER : 0;
-  return controller == nullptr ? nullptr : controller->get(specifiers[0]);
-}
-
 namespace {
+
+/// One reset of one device.
+class device_reset final : public reset_control {
+ public:
+  device_reset(os::kernel& k, ti_sci& sci, std::uint32_t device, std::uint32_t mask)
+      : sci_(sci), device_(device), mask_(mask), lock_(k, "reset") {}
+
+  int assert_reset() override { return set(true); }
+  int deassert_reset() override { return set(false); }
+  int status() override {
+    std::uint32_t resets = 0;
+    const int error = sci_.get_device_resets(device_, resets);
+    return error != 0 ? error : static_cast<int>(resets & mask_);
+  }
+
+ private:
+  int set(bool asserted) {
+    const os::mutex_guard guard(lock_);
+    std::uint32_t resets = 0;
+    if (const int error = sci_.get_device_resets(device_, resets); error != 0) return error;
+    return sci_.set_device_resets(device_, asserted ? resets | mask_ : resets & ~mask_);
+  }
+
+  ti_sci& sci_;
+  std::uint32_t device_, mask_;
+  os::mutex lock_;
+};
 
 class ti_sci_reset final : public reset_controller {
  public:
   ti_sci_reset(os::kernel& k, ti_sci& sci) : kernel_(k), sci_(sci) {}
   std::unique_ptr<reset_control> get(const dt::phandle_args& specifier) override {
-    return std::make_unique<reset_control>(kernel_, sci_, specifier.args.at(0), specifier.args.at(1));
+    return std::make_unique<device_reset>(kernel_, sci_, specifier.args.at(0), specifier.args.at(1));
   }
 
  private:

@@ -1,5 +1,6 @@
 #include "models/common/device_tree.h"
 
+#include <fmt/format.h>
 #include <libfdt.h>
 
 #include <algorithm>
@@ -10,15 +11,11 @@
 #include <map>
 #include <sstream>
 
-#include <fmt/format.h>
-
 #include "models/common/subprocess.h"
 
 namespace rpsim::dt {
 
-std::string location::text() const {
-  return line == 0 ? file : fmt::format("{}:{}:{}", file, line, column);
-}
+std::string location::text() const { return line == 0 ? file : fmt::format("{}:{}:{}", file, line, column); }
 
 error::error(const location& where, const std::string& reason)
     : std::runtime_error(fmt::format("{}: {}", where.text(), reason)) {}
@@ -27,7 +24,7 @@ struct tree::impl {
   std::string name;    // what messages call the source
   std::string source;  // after cpp
   std::vector<std::byte> blob;
-  std::map<std::string, std::string, std::less<>> label_of;  // path -> label
+  std::map<std::string, std::string, std::less<>> label_of;     // path -> label
   mutable std::map<std::string, location, std::less<>> places;  // "path" or "path\0property"; filled on the first error
   mutable bool placed = false;
 
@@ -269,8 +266,8 @@ bool node::is_compatible(std::string_view c) const {
 
 std::vector<std::uint32_t> node::cells(std::string_view property) const {
   int length = 0;
-  const void* data = fdt_getprop_namelen(tree_->impl_->fdt(), offset_, property.data(),
-                                         static_cast<int>(property.size()), &length);
+  const void* data =
+      fdt_getprop_namelen(tree_->impl_->fdt(), offset_, property.data(), static_cast<int>(property.size()), &length);
   if (data == nullptr) return {};
   if (length % 4 != 0) fail(property, "is not a list of cells");
   std::vector<std::uint32_t> list(static_cast<std::size_t>(length) / 4);
@@ -282,8 +279,8 @@ std::vector<std::uint32_t> node::cells(std::string_view property) const {
 
 std::vector<std::string> node::strings(std::string_view property) const {
   int length = 0;
-  const void* data = fdt_getprop_namelen(tree_->impl_->fdt(), offset_, property.data(),
-                                         static_cast<int>(property.size()), &length);
+  const void* data =
+      fdt_getprop_namelen(tree_->impl_->fdt(), offset_, property.data(), static_cast<int>(property.size()), &length);
   if (data == nullptr) return {};
   const char* text = static_cast<const char*>(data);
   if (length == 0 || text[length - 1] != '\0') fail(property, "is not a list of strings");

@@ -41,8 +41,8 @@ class node {
   std::string name() const;       // "mailbox@29000000"
   std::string base_name() const;  // "mailbox"
   std::string path() const;
-  std::string label() const;      // first label, else the base name
-  bool enabled() const;           // status absent, "okay" or "ok"
+  std::string label() const;  // first label, else the base name
+  bool enabled() const;       // status absent, "okay" or "ok"
   node parent() const;
   std::vector<node> children() const;
   node child(std::string_view name) const;  // full or base name; empty if none
@@ -55,7 +55,7 @@ class node {
   std::vector<std::string> strings(std::string_view property) const;
   std::optional<std::uint32_t> u32(std::string_view property) const;  // throws error if not one cell
   std::optional<std::string> string(std::string_view property) const;
-  std::uint32_t required_u32(std::string_view property) const;        // throws error if absent
+  std::uint32_t required_u32(std::string_view property) const;  // throws error if absent
   std::string required_string(std::string_view property) const;
   std::uint32_t phandle() const;  // 0 if none
 

@@ -4,12 +4,18 @@ namespace rpsim {
 
 const char* to_string(module_state s) {
   switch (s) {
-    case module_state::off: return "off";
-    case module_state::sw_rst_disable: return "SwRstDisable";
-    case module_state::sync_reset: return "SyncReset";
-    case module_state::disable: return "Disable";
-    case module_state::enable: return "Enable";
-    case module_state::trans: return "Trans";
+    case module_state::off:
+      return "off";
+    case module_state::sw_rst_disable:
+      return "SwRstDisable";
+    case module_state::sync_reset:
+      return "SyncReset";
+    case module_state::disable:
+      return "Disable";
+    case module_state::enable:
+      return "Enable";
+    case module_state::trans:
+      return "Trans";
   }
   return "?";
 }

@@ -98,7 +98,9 @@ class model_factory {
 struct initiator_extension final : tlm::tlm_extension<initiator_extension> {
   const char* name = "?";
   tlm_extension_base* clone() const override { return new initiator_extension(*this); }
-  void copy_from(const tlm_extension_base& other) override { name = static_cast<const initiator_extension&>(other).name; }
+  void copy_from(const tlm_extension_base& other) override {
+    name = static_cast<const initiator_extension&>(other).name;
+  }
 };
 inline const char* initiator_name(const tlm::tlm_generic_payload& payload) {
   const auto* e = payload.get_extension<initiator_extension>();
@@ -118,7 +120,9 @@ class target_port final : public tlm::tlm_target_socket<32>, private tlm::tlm_fw
     virtual unsigned transport_debug(tlm::tlm_generic_payload&) { return 0; }
     virtual bool direct_memory(tlm::tlm_generic_payload&, tlm::tlm_dmi&) { return false; }
   };
-  target_port(const char* name, handler& h) : tlm_target_socket<32>(name), handler_(h) { this->bind(*static_cast<tlm::tlm_fw_transport_if<>*>(this)); }
+  target_port(const char* name, handler& h) : tlm_target_socket<32>(name), handler_(h) {
+    this->bind(*static_cast<tlm::tlm_fw_transport_if<>*>(this));
+  }
 
  private:
   void b_transport(tlm::tlm_generic_payload& p, sc_core::sc_time& t) override { handler_.transport(p, t); }
@@ -127,7 +131,9 @@ class target_port final : public tlm::tlm_target_socket<32>, private tlm::tlm_fw
     return tlm::TLM_COMPLETED;
   }
   unsigned transport_dbg(tlm::tlm_generic_payload& p) override { return handler_.transport_debug(p); }
-  bool get_direct_mem_ptr(tlm::tlm_generic_payload& p, tlm::tlm_dmi& d) override { return handler_.direct_memory(p, d); }
+  bool get_direct_mem_ptr(tlm::tlm_generic_payload& p, tlm::tlm_dmi& d) override {
+    return handler_.direct_memory(p, d);
+  }
   handler& handler_;
 };
 

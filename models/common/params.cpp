@@ -1,5 +1,7 @@
 #include "models/common/params.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -9,8 +11,6 @@
 #include <numeric>
 #include <span>
 #include <stdexcept>
-
-#include <fmt/format.h>
 
 namespace rpsim {
 
@@ -52,11 +52,16 @@ bool is_choice(std::string_view unit) { return unit.find('|') != std::string_vie
 
 std::string_view to_string(provenance p) {
   switch (p) {
-    case provenance::published: return "published";
-    case provenance::measured: return "measured";
-    case provenance::code: return "code";
-    case provenance::derived: return "derived";
-    case provenance::assumed: return "assumed";
+    case provenance::published:
+      return "published";
+    case provenance::measured:
+      return "measured";
+    case provenance::code:
+      return "code";
+    case provenance::derived:
+      return "derived";
+    case provenance::assumed:
+      return "assumed";
   }
   return "?";
 }
@@ -214,23 +219,27 @@ tl::expected<distribution, std::string> distribution::parse(std::string_view tex
     return d;
   }
   const std::string near = nearest(name, {"uniform", "normal", "lognormal", "empirical"});
-  return tl::unexpected(fmt::format("'{}' is not a distribution{}", name,
-                                    near.empty() ? " (uniform, normal, lognormal, empirical)"
-                                                 : fmt::format(": did you mean {}?", near)));
+  return tl::unexpected(
+      fmt::format("'{}' is not a distribution{}", name,
+                  near.empty() ? " (uniform, normal, lognormal, empirical)" : fmt::format(": did you mean {}?", near)));
 }
 
 double distribution::sample(random_stream& rng) const {
   switch (shape_) {
-    case shape::constant: return a_;
-    case shape::uniform: return a_ + (b_ - a_) * rng.uniform();
+    case shape::constant:
+      return a_;
+    case shape::uniform:
+      return a_ + (b_ - a_) * rng.uniform();
     case shape::normal:
       for (int i = 0; i < 1000; ++i) {
         const double x = a_ + b_ * rng.normal();
         if (x >= min_ && x <= max_) return x;
       }
       return std::clamp(a_, min_, max_);
-    case shape::lognormal: return a_ * std::exp(b_ * rng.normal());
-    case shape::empirical: return values_[rng.below(values_.size())];
+    case shape::lognormal:
+      return a_ * std::exp(b_ * rng.normal());
+    case shape::empirical:
+      return values_[rng.below(values_.size())];
   }
   return a_;
 }
@@ -250,11 +259,16 @@ double distribution::upper() const {
 std::string distribution::text(std::string_view unit) const {
   const auto q = [&](double v) { return format_quantity(v, unit); };
   switch (shape_) {
-    case shape::constant: return q(a_);
-    case shape::uniform: return fmt::format("uniform({}, {})", q(a_), q(b_));
-    case shape::normal: return fmt::format("normal({}, {}, {}, {})", q(a_), q(b_), q(min_), q(max_));
-    case shape::lognormal: return fmt::format("lognormal({}, {})", q(a_), b_);
-    case shape::empirical: return fmt::format("empirical of {} values", values_.size());
+    case shape::constant:
+      return q(a_);
+    case shape::uniform:
+      return fmt::format("uniform({}, {})", q(a_), q(b_));
+    case shape::normal:
+      return fmt::format("normal({}, {}, {}, {})", q(a_), q(b_), q(min_), q(max_));
+    case shape::lognormal:
+      return fmt::format("lognormal({}, {})", q(a_), b_);
+    case shape::empirical:
+      return fmt::format("empirical of {} values", values_.size());
   }
   return "?";
 }
@@ -324,8 +338,8 @@ tl::expected<void, std::string> param_registry::set(std::string_view name, std::
     if (meant.size() == 1) return set(meant.front(), value);
     if (!meant.empty()) return tl::unexpected(ambiguous(name, meant));
     const std::string near = nearest(name, names);
-    return tl::unexpected(fmt::format("there is no parameter '{}'{}", name,
-                                      near.empty() ? "" : fmt::format(": did you mean {}?", near)));
+    return tl::unexpected(
+        fmt::format("there is no parameter '{}'{}", name, near.empty() ? "" : fmt::format(": did you mean {}?", near)));
   }
   param& p = *it->second;
   auto parsed = distribution::parse(value, p.unit_);

@@ -9,9 +9,8 @@
 #include <string>
 #include <string_view>
 #include <systemc>
-#include <vector>
-
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "models/common/random.h"
 
@@ -49,7 +48,7 @@ class param {
   std::string_view name() const { return name_; }
   std::string_view unit() const { return unit_; }  // "s", "Hz", "" (a count) or "bool"
   provenance origin() const { return origin_; }
-  std::string_view source() const { return source_; }            // "reference/k3.md §7", "assumed" …
+  std::string_view source() const { return source_; }  // "reference/k3.md §7", "assumed" …
   std::string_view description() const { return description_; }
   const distribution& value() const { return value_; }
   const distribution& default_value() const { return default_; }
@@ -80,7 +79,7 @@ class param_registry {
   explicit param_registry(random_registry& rng) : rng_(rng) {}
 
   struct info {
-    std::string name;         // "dm.pm_latency": <instance>.<what>
+    std::string name;  // "dm.pm_latency": <instance>.<what>
     provenance origin;
     std::string source;       // a document and section, a file, or "assumed" with the reason
     std::string description;  // one line, for people

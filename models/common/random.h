@@ -15,8 +15,8 @@ class random_stream {
   explicit random_stream(std::uint64_t seed) { reseed(seed); }
   void reseed(std::uint64_t seed);
   std::uint64_t next();
-  double uniform();            // [0, 1)
-  double normal();             // mean 0, standard deviation 1 (Box–Muller, no cached second value)
+  double uniform();                      // [0, 1)
+  double normal();                       // mean 0, standard deviation 1 (Box–Muller, no cached second value)
   std::uint64_t below(std::uint64_t n);  // 0 … n-1, unbiased; n > 0
 
  private:

@@ -1,9 +1,9 @@
 #include "models/common/register_bank.h"
 
+#include <fmt/format.h>
+
 #include <cstring>
 #include <stdexcept>
-
-#include <fmt/format.h>
 
 namespace rpsim {
 

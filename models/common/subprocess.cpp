@@ -63,7 +63,8 @@ subprocess_result run_subprocess(const std::vector<std::string>& argv, const std
   fcntl(in.write, F_SETFL, O_NONBLOCK);
 
   // A child that stops reading must end its own input, not this process.
-  struct sigaction ignore {}, before {};
+  struct sigaction ignore {
+  }, before{};
   ignore.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &ignore, &before);
   std::size_t written = 0;

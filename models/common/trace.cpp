@@ -37,8 +37,7 @@ void trace::recompute() {
   for (const reader& r : readers_) highest_ = std::max(highest_, r.up_to);
 }
 
-void trace::deliver(trace_level level, std::string_view source, std::string_view name,
-                    std::span<const field> fields) {
+void trace::deliver(trace_level level, std::string_view source, std::string_view name, std::span<const field> fields) {
   const event e{sequence_++, sc_core::sc_time_stamp(), source, name, level, fields};
   // By index: a sink may add or remove a reader while it is being called.
   for (std::size_t i = 0; i < readers_.size(); ++i) {

@@ -12,14 +12,16 @@
 namespace rpsim::bench {
 
 namespace {
-// Eight 64 KiB memories and a register block, accessed in a pseudo-random order: a router must not live on its last hit.
+// Eight 64 KiB memories and a register block, accessed in a pseudo-random order: a router must not live on its last
+// hit.
 constexpr unsigned MEMORIES = 8;
 constexpr std::uint64_t WINDOW = 0x10000;
 
 std::string source() {
   std::string text = "/dts-v1/;\n/ { #address-cells = <2>; #size-cells = <2>;\n";
   for (unsigned i = 0; i < MEMORIES; ++i) {
-    text += fmt::format("m{0}: sram@{1:x} {{ compatible = \"rpsim,sram\"; reg = <0 0x{1:x} 0 0x10000>; }};\n", i, i * WINDOW);
+    text += fmt::format("m{0}: sram@{1:x} {{ compatible = \"rpsim,sram\"; reg = <0 0x{1:x} 0 0x10000>; }};\n", i,
+                        i * WINDOW);
   }
   return text + "};\n";
 }
@@ -32,7 +34,8 @@ struct counter final : trace_sink {
   };
   std::vector<record> ring = std::vector<record>(4096);
   void on_event(const event& e) override {
-    ring[e.sequence % ring.size()] = {e.time.value(), e.sequence, e.fields.empty() ? 0 : e.fields[0].number, e.name.data()};
+    ring[e.sequence % ring.size()] = {e.time.value(), e.sequence, e.fields.empty() ? 0 : e.fields[0].number,
+                                      e.name.data()};
   }
 };
 
@@ -94,9 +97,7 @@ struct bus_paths::impl final : sc_core::sc_module {
   }
 };
 
-bus_paths::bus_paths() : impl_(std::make_unique<impl>("bench")) {
-  sc_core::sc_start(sc_core::SC_ZERO_TIME);
-}
+bus_paths::bus_paths() : impl_(std::make_unique<impl>("bench")) { sc_core::sc_start(sc_core::SC_ZERO_TIME); }
 bus_paths::~bus_paths() = default;
 
 std::vector<std::string_view> bus_paths::names() { return {"routed_read", "register", "register_traced", "dmi_read"}; }

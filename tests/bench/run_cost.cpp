@@ -1,5 +1,5 @@
-// run_cost N COMMAND…: runs a command N times, output discarded; prints the best wall time and the largest resident size
-// of any process of it (wait4's maximum over the tree).
+// run_cost N COMMAND…: runs a command N times, output discarded; prints the best wall time and the largest resident
+// size of any process of it (wait4's maximum over the tree).
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -38,5 +38,6 @@ int main(int argc, char** argv) {
   rusage usage{};
   getrusage(RUSAGE_CHILDREN, &usage);
   std::printf("%lld us %ld KiB\n",
-              static_cast<long long>(std::chrono::duration_cast<std::chrono::microseconds>(best).count()), usage.ru_maxrss);
+              static_cast<long long>(std::chrono::duration_cast<std::chrono::microseconds>(best).count()),
+              usage.ru_maxrss);
 }

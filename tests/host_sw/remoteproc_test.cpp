@@ -901,6 +901,9 @@ TEST_F(remoteproc_test, cdev_matches_prefixes_but_no_newline) {
   EXPECT_EQ(0, write(CDEV, "start"));
   EXPECT_EQ(0, write(CDEV, std::string("stop\0", 5)));
   EXPECT_EQ(-EINVAL, write(CDEV, ""));
+  EXPECT_EQ(0, write(CDEV, std::string("start\0\0\0\0\0", 10)));
+  EXPECT_EQ(-EINVAL, write(CDEV, std::string("stop\0\0\0\0\0\0\0", 11)));
+  EXPECT_EQ(0, write(CDEV, "stop"));
   EXPECT_EQ(-EINVAL, write(CDEV, "startstarts"));  // 11 bytes
   EXPECT_EQ(-EINVAL, write(CDEV, "d"));            // detach, of an offline processor
   EXPECT_EQ(-EINVAL, write(CDEV, "x"));

@@ -164,8 +164,10 @@ TEST_F(rpmsg_test, messages_too_big_lose_their_buffer_and_end_the_batch) {
   EXPECT_EQ(std::vector<int>{0}, kicks);
   doorbell(0);  // the next one goes on behind it
   EXPECT_EQ(before + 2, far->available(0));
+  kicks.clear();
   far->send(1, 1024, "12345678", 20);  // header says 8, used length leaves 4
   doorbell(0);
+  EXPECT_THAT(kicks, testing::IsEmpty());  // nothing was given back
   EXPECT_TRUE(logged("inbound msg too big: (20, 8)"));
   EXPECT_EQ(before + 2, far->available(0));
 }

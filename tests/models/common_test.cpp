@@ -27,13 +27,15 @@ TEST(params, quantities_are_read_in_their_unit) {
 }
 
 TEST(params, a_quantity_survives_being_written_and_read) {
-  for (const double v : {1.0, 80e6, 1.5e9, 123456789.0, 5e12}) EXPECT_EQ(parse_quantity(format_quantity(v, "s"), "s"), v);
+  for (const double v : {1.0, 80e6, 1.5e9, 123456789.0, 5e12})
+    EXPECT_EQ(parse_quantity(format_quantity(v, "s"), "s"), v);
 }
 
 TEST(params, an_override_before_the_declaration_takes_effect_at_it) {
   sim_context context;
   EXPECT_TRUE(context.params.set("dm.latency", "70us"));
-  param& p = context.params.time({"dm.latency", provenance::assumed, "assumed", "a"}, sc_core::sc_time(1, sc_core::SC_MS));
+  param& p =
+      context.params.time({"dm.latency", provenance::assumed, "assumed", "a"}, sc_core::sc_time(1, sc_core::SC_MS));
   EXPECT_EQ(p.time(), sc_core::sc_time(70, sc_core::SC_US));
   EXPECT_EQ(p.default_value().text("s"), "1ms");
   EXPECT_TRUE(context.params.seal().empty());

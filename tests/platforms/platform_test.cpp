@@ -34,8 +34,8 @@ std::string refusal(const std::string& rest) {
 TEST(platform, am62x_is_built_with_every_part_wired) {
   sim_context context;
   platform p(context, dt::tree::compile(PLATFORMS "/k3-am62x.dts"));
-  for (const char* label : {"host", "m4f", "gic", "mailbox0", "secure_proxy", "dm", "mcu_rti0", "mcu_timer0", "m4f_iram",
-                            "m4f_dram", "memory", "m4f_rat", "m4f_control"}) {
+  for (const char* label : {"host", "m4f", "gic", "mailbox0", "secure_proxy", "dm", "mcu_rti0", "mcu_timer0",
+                            "m4f_iram", "m4f_dram", "memory", "m4f_rat", "m4f_control"}) {
     EXPECT_NE(p.find(label), nullptr) << label;
   }
   EXPECT_EQ(p.cores().size(), 1u);
@@ -51,8 +51,9 @@ TEST(platform, am62x_is_built_with_every_part_wired) {
   EXPECT_EQ(p.memory_at(0x29000000), nullptr);
 }
 
-constexpr const char* MAILBOX = "\tm: mailbox@29000000 { compatible = \"ti,am64-mailbox\"; reg = <0 0x29000000 0 0x200>; "
-                                "ti,mbox-num-users = <4>; ti,mbox-num-fifos = <16>; ";
+constexpr const char* MAILBOX =
+    "\tm: mailbox@29000000 { compatible = \"ti,am64-mailbox\"; reg = <0 0x29000000 0 0x200>; "
+    "ti,mbox-num-users = <4>; ti,mbox-num-fifos = <16>; ";
 
 struct bad_tree {
   const char *name, *text, *place, *reason;
@@ -64,25 +65,27 @@ TEST_P(refused, with_its_place_and_what_would_be_right) {
   EXPECT_THAT(refusal(GetParam().text), AllOf(StartsWith(GetParam().place), HasSubstr(GetParam().reason)));
 }
 
-const std::string NO_OUTPUT = std::string(MAILBOX) + "rpsim,outputs = <9>; rpsim,outputs-extended = <&gic 0 76 4>; };\n";
+const std::string NO_OUTPUT =
+    std::string(MAILBOX) + "rpsim,outputs = <9>; rpsim,outputs-extended = <&gic 0 76 4>; };\n";
 const std::string UNEVEN = std::string(MAILBOX) + "rpsim,outputs = <0 1>; rpsim,outputs-extended = <&gic 0 76 4>; };\n";
 const std::string TWICE =
     std::string(MAILBOX) + "rpsim,outputs = <0 1>; rpsim,outputs-extended = <&gic 0 76 4>, <&gic 0 76 4>; };\n";
 
 INSTANTIATE_TEST_SUITE_P(
     platform, refused,
-    testing::Values(
-        bad_tree{"unknown_compatible", "\tx: x@1000 { compatible = \"rpsim,srm\"; reg = <0 0x1000 0 0x1000>; };\n",
-                 "p.dts:7:14: /x@1000: compatible", "did you mean \"rpsim,sram\"?"},
-        bad_tree{"overlap", "\tx: x@80001000 { compatible = \"rpsim,sram\"; reg = <0 0x80001000 0 0x1000>; };\n",
-                 "p.dts:7:", "ddr"},
-        bad_tree{"no_such_output", NO_OUTPUT.c_str(), "p.dts:7:", "9 is not an output of m"},
-        bad_tree{"more_outputs_than_inputs", UNEVEN.c_str(), "p.dts:7:", "names 2 outputs"},
-        bad_tree{"input_driven_twice", TWICE.c_str(), "p.dts:7:", "driven twice"},
-        bad_tree{"two_of_one_name",
-                 "\tram@1000 { compatible = \"rpsim,sram\"; reg = <0 0x1000 0 0x1000>; };\n"
-                 "\tram@2000 { compatible = \"rpsim,sram\"; reg = <0 0x2000 0 0x1000>; };\n",
-                 "p.dts:8:", "a second instance called ram"}),
+    testing::Values(bad_tree{"unknown_compatible",
+                             "\tx: x@1000 { compatible = \"rpsim,srm\"; reg = <0 0x1000 0 0x1000>; };\n",
+                             "p.dts:7:14: /x@1000: compatible", "did you mean \"rpsim,sram\"?"},
+                    bad_tree{"overlap",
+                             "\tx: x@80001000 { compatible = \"rpsim,sram\"; reg = <0 0x80001000 0 0x1000>; };\n",
+                             "p.dts:7:", "ddr"},
+                    bad_tree{"no_such_output", NO_OUTPUT.c_str(), "p.dts:7:", "9 is not an output of m"},
+                    bad_tree{"more_outputs_than_inputs", UNEVEN.c_str(), "p.dts:7:", "names 2 outputs"},
+                    bad_tree{"input_driven_twice", TWICE.c_str(), "p.dts:7:", "driven twice"},
+                    bad_tree{"two_of_one_name",
+                             "\tram@1000 { compatible = \"rpsim,sram\"; reg = <0 0x1000 0 0x1000>; };\n"
+                             "\tram@2000 { compatible = \"rpsim,sram\"; reg = <0 0x2000 0 0x1000>; };\n",
+                             "p.dts:8:", "a second instance called ram"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST(platform, a_tree_without_a_host_is_refused) {
@@ -96,12 +99,13 @@ TEST(example, the_readme_model_works_from_a_device_tree_node) {
   model_factory factory;
   register_models(factory);
   factory.add<doorbell>("rpsim,doorbell");
-  platform p(context,
-             dt::tree::compile_text(std::string(HEAD) +
-                                        "\tbell: doorbell@1000 { compatible = \"rpsim,doorbell\"; reg = <0 0x1000 0 0x10>;\n"
-                                        "\t\trpsim,outputs = <0>; rpsim,outputs-extended = <&gic 0 5 4>; };\n};\n",
-                                    "p.dts"),
-             factory);
+  platform p(
+      context,
+      dt::tree::compile_text(std::string(HEAD) +
+                                 "\tbell: doorbell@1000 { compatible = \"rpsim,doorbell\"; reg = <0 0x1000 0 0x10>;\n"
+                                 "\t\trpsim,outputs = <0>; rpsim,outputs-extended = <&gic 0 5 4>; };\n};\n",
+                             "p.dts"),
+      factory);
   sc_core::sc_spawn([&] {
     const std::uint32_t one = 1;
     EXPECT_EQ(p.host().bus().write(0x1000, std::as_bytes(std::span(&one, 1))), bus_status::ok);
