@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint32_t ID = 0x52505343;  // "RPSC"
 constexpr std::uint64_t PICOSECONDS_PER_US = 1000000;
 
-enum class unit : std::uint8_t { US, BOOL, COUNT, SHUTDOWN, SUSPEND };
+enum class unit : std::uint8_t { US, BOOL, COUNT, SHUTDOWN, SUSPEND, DETACH };
 
 struct description {
   const char* name;
@@ -44,6 +44,8 @@ param& declare(param_registry& params, const std::string& core, const descriptio
                            d.otherwise);
     case unit::SUSPEND:
       return params.choice(std::move(i), {"ack", "cancel", "auto"}, d.otherwise);
+    case unit::DETACH:
+      return params.choice(std::move(i), {"stops-using-rings", "acks-keeps-using-rings", "never-acks"}, d.otherwise);
   }
   throw std::logic_error("scenario-control parameter of an unknown unit");
 }
@@ -72,6 +74,10 @@ const char* mark_name(std::uint32_t mark) {
       return "woke_from_wfi";
     case SC_MARK_HANG:
       return "hang";
+    case SC_MARK_DETACH_REQUESTED:
+      return "detach_requested";
+    case SC_MARK_DETACHED:
+      return "detached";
     default:
       return nullptr;
   }

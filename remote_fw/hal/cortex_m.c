@@ -21,12 +21,11 @@
 #define ICSR_PENDSTSET (1u << 26)
 #define ICSR_PENDSTCLR (1u << 25)
 #define DEMCR_TRCENA (1u << 24)
-#define CYCLES_PER_US (CHIP_CPU_HZ / 1000000u)
-#define IRQS 64u
+#define US_PER_S 1000000u
 #define EXCEPTION_SYSTICK 15u
 #define EXCEPTION_EXTERNAL 16u
 
-static hal_handler handlers[IRQS];
+static hal_handler handlers[CHIP_IRQS];
 static volatile uint64_t elapsed;   /* cycles up to the start of SysTick's present round */
 static volatile uint32_t countdown; /* length of a round */
 
@@ -47,7 +46,7 @@ void cortex_m_init(void) {
 void cortex_m_exception(uint32_t number) {
   if (number == EXCEPTION_SYSTICK) {
     elapsed += countdown;
-  } else if (number >= EXCEPTION_EXTERNAL && number < EXCEPTION_EXTERNAL + IRQS &&
+  } else if (number >= EXCEPTION_EXTERNAL && number < EXCEPTION_EXTERNAL + CHIP_IRQS &&
              handlers[number - EXCEPTION_EXTERNAL]) {
     handlers[number - EXCEPTION_EXTERNAL]();
   } else {
@@ -70,7 +69,7 @@ void hal_quiesce(void) {
   hal_irq_mask_all();
   hal_write32(SYST_CSR, 0);
   hal_write32(ICSR, ICSR_PENDSTCLR);
-  for (unsigned i = 0; i < IRQS / 32; ++i) {
+  for (unsigned i = 0; i < (CHIP_IRQS + 31) / 32; ++i) {
     hal_write32(NVIC_ICER + 4 * i, 0xFFFFFFFFu);
     hal_write32(NVIC_ICPR + 4 * i, 0xFFFFFFFFu);
   }
@@ -94,13 +93,27 @@ static uint64_t time_cycles(void) {
   return time;
 }
 
-uint64_t hal_time_us(void) { return time_cycles() / CYCLES_PER_US; }
+/* Cycles after which `us` have gone by, and the other way round; the clock need not be whole megahertz. */
+static uint64_t cycles_in(uint64_t us) {
+  return us / US_PER_S * CHIP_CPU_HZ + (us % US_PER_S * CHIP_CPU_HZ + US_PER_S - 1) / US_PER_S;
+}
+static uint64_t us_in(uint64_t cycles) {
+  return cycles / CHIP_CPU_HZ * US_PER_S + cycles % CHIP_CPU_HZ * US_PER_S / CHIP_CPU_HZ;
+}
+
+uint64_t hal_time_us(void) { return us_in(time_cycles()); }
+
+void hal_wake_after(uint32_t us) {
+  const uint64_t cycles = cycles_in(us);
+  hal_write32(ICSR, ICSR_PENDSTCLR);
+  restart_systick(cycles < 2 ? 2 : cycles > SYST_LONGEST ? SYST_LONGEST : (uint32_t)cycles);
+}
 
 void hal_wfi_until(uint64_t time_us) {
   const uint64_t now = time_cycles();
   uint64_t left = SYST_LONGEST;
-  if (time_us < HAL_FOREVER / CYCLES_PER_US) {
-    const uint64_t then = time_us * CYCLES_PER_US;
+  if (time_us / US_PER_S < HAL_FOREVER / CHIP_CPU_HZ) {
+    const uint64_t then = cycles_in(time_us);
     if (then <= now) return;
     if (then - now < left) left = then - now;
   }

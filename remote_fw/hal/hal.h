@@ -40,6 +40,8 @@ uint64_t hal_time_us(void);
 /* WFI until any enabled interrupt is pending or the time has come; with interrupts masked, so that none slips in
  * between the caller's last look and the WFI. May return early: look again. */
 void hal_wfi_until(uint64_t time_us);
+/* After hal_quiesce(): SysTick will end a WFI after all, once `us` have gone by (80 ms and less). */
+void hal_wake_after(uint32_t us);
 
 /* ---- the image */
 uint32_t hal_resource_table(void); /* address of the loaded resource table in the core's view */

@@ -3,8 +3,8 @@
 #include <stddef.h>
 
 #include "remote_fw/hal/hal.h"
+#include "remote_fw/lib/kick.h"
 #include "remote_fw/lib/resource_table.h"
-#include "remote_fw/lib/ti_mailbox.h"
 #include "remote_fw/lib/vring.h"
 
 #define TX 0u /* vring numbers */
@@ -48,6 +48,11 @@ bool rpmsg_open(const struct rpmsg_endpoint* list, unsigned count) {
   return true;
 }
 
+void rpmsg_close(void) {
+  endpoints = 0;
+  endpoint_count = announced = 0;
+}
+
 bool rpmsg_lost(void) { return !rpmsg_host_ready() || vring_restarted(&rings[TX]) || vring_restarted(&rings[RX]); }
 
 bool rpmsg_send(uint32_t source, uint32_t destination, const void* data, uint16_t length) {
@@ -56,7 +61,7 @@ bool rpmsg_send(uint32_t source, uint32_t destination, const void* data, uint16_
   const struct header h = {source, destination, 0, length, 0};
   hal_copy_to(buffer.address, &h, sizeof h);
   hal_copy_to(buffer.address + sizeof h, data, length);
-  if (vring_put(&rings[TX], &buffer, sizeof h + length)) mailbox_send(TX);
+  if (vring_put(&rings[TX], &buffer, sizeof h + length)) kick_host(rings[TX].notifyid);
   return true;
 }
 
@@ -74,7 +79,7 @@ static void receive(void) {
   if (buffer.length >= sizeof h) hal_copy_from(&h, buffer.address, sizeof h);
   const bool sound = buffer.length >= sizeof h && h.length <= buffer.length - sizeof h && h.length <= sizeof payload;
   if (sound) hal_copy_from(payload, buffer.address + sizeof h, h.length);
-  if (vring_put(&rings[RX], &buffer, 0)) mailbox_send(RX);
+  if (vring_put(&rings[RX], &buffer, 0)) kick_host(rings[RX].notifyid);
   if (!sound) return;
   for (unsigned i = 0; i < endpoint_count; ++i) {
     if (endpoints[i].address == h.destination) endpoints[i].received(&endpoints[i], h.source, payload, h.length);

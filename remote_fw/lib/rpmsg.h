@@ -1,5 +1,5 @@
 /* rpmsg over the virtio device of the resource table, device side: vring 0 carries what we send, vring 1 what we
- * receive; a kick is the ring's number as a mailbox word. */
+ * receive; kicks go out through lib/kick.h. */
 #ifndef RPSIM_FW_RPMSG_H
 #define RPSIM_FW_RPMSG_H
 
@@ -22,6 +22,8 @@ bool rpmsg_host_ready(void);
 /* Opens the rings and announces every endpoint. Call once the host is ready; again after it went and came back. False
  * if the table describes no rings. */
 bool rpmsg_open(const struct rpmsg_endpoint* endpoints, unsigned count);
+/* Closes the endpoints: nothing is received any more. */
+void rpmsg_close(void);
 /* Whether the host is still the one that rpmsg_open() met. */
 bool rpmsg_lost(void);
 /* Announces what is left to announce, and hands over received messages while there is room for an answer to each. */

@@ -23,7 +23,15 @@ enum sc_shutdown {
 /* Values of SC_SUSPEND. */
 enum sc_suspend { SC_SUSPEND_ACK = 0, SC_SUSPEND_CANCEL, SC_SUSPEND_AUTO };
 
-/* Parameters, in register order: X(name, unit, default, description). unit: us, bool, count, or an enum above. */
+/* Values of SC_DETACH. */
+enum sc_detach {
+  SC_DETACH_STOPS_USING_RINGS = 0,
+  SC_DETACH_ACKS_KEEPS_USING_RINGS, /* what Zephyr's and ST's CoproSync firmware come to */
+  SC_DETACH_NEVER_ACKS,             /* what firmware does that knows of no such request */
+};
+
+/* Parameters, in register order: X(name, unit, default, description). unit: us, bool, count, or an enum above.
+ * Which part of it firmware makes use of depends on its chip. */
 #define SC_PARAMS(X)                                                                                \
   X(shutdown, SHUTDOWN, 0, "how RP_MBOX_SHUTDOWN is answered")                                      \
   X(suspend, SUSPEND, 0, "how RP_MBOX_SUSPEND_SYSTEM is answered")                                  \
@@ -36,7 +44,10 @@ enum sc_suspend { SC_SUSPEND_ACK = 0, SC_SUSPEND_CANCEL, SC_SUSPEND_AUTO };
   X(watchdog, BOOL, 0, "takes MCU_RTI0 from the device manager and serves it")                      \
   X(hold_resources, COUNT, 2, "device-manager devices taken at start (0..2: MCU_RTI0, MCU_TIMER0)") \
   X(echo_delay, US, 5, "work per echoed message")                                                   \
-  X(boot_time, US, 300, "from reset release to `ready`")
+  X(boot_time, US, 300, "from reset release to `ready`")                                            \
+  X(detach, DETACH, 0, "how a request to detach is answered (STM32MP1)")                            \
+  X(kick_wait, US, 0, "longest wait for the host to take an earlier kick; 0: for ever (STM32MP1)")  \
+  X(send_every, US, 0, "a message to who wrote last, this often; 0: never (STM32MP1)")
 
 enum sc_mark {
   SC_MARK_READY = 1,
@@ -50,6 +61,8 @@ enum sc_mark {
   SC_MARK_CRASH,
   SC_MARK_WOKE_FROM_WFI,
   SC_MARK_HANG,
+  SC_MARK_DETACH_REQUESTED,
+  SC_MARK_DETACHED,
 };
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "chip.h"
 #include "remote_fw/hal/hal.h"
+#include "remote_fw/lib/kick.h"
 
 #define MESSAGE(fifo) (CHIP_MAILBOX + 0x040u + 4u * (fifo))
 #define FIFOSTATUS(fifo) (CHIP_MAILBOX + 0x080u + 4u * (fifo))
@@ -37,3 +38,6 @@ void mailbox_send(uint32_t word) {
   while (hal_read32(FIFOSTATUS(CHIP_MAILBOX_TX_FIFO)) & FULL) hal_delay_us(1);
   hal_write32(MESSAGE(CHIP_MAILBOX_TX_FIFO), word);
 }
+
+/* The word is the ring (reference/k3.md §2). */
+void kick_host(uint32_t notifyid) { mailbox_send(notifyid); }

@@ -21,8 +21,9 @@ struct descriptor {
 bool vring_open(struct vring* v, uint32_t entry) {
   struct rsc_vring r;
   hal_copy_from(&r, entry, sizeof r);
-  if (r.num == 0 || r.align == 0) return false;
+  if (r.num == 0 || r.align == 0 || r.da == RSC_ADDR_ANY) return false;
   v->num = r.num;
+  v->notifyid = r.notifyid;
   v->desc = r.da;
   v->avail = v->desc + r.num * (uint32_t)sizeof(struct descriptor);
   v->used = (v->avail + AVAIL_RING + 2 * r.num + 2 + r.align - 1) & ~(r.align - 1);

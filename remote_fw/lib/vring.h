@@ -8,6 +8,7 @@
 
 struct vring {
   uint32_t num, desc, avail, used; /* addresses */
+  uint32_t notifyid;
   uint16_t last_avail, used_index;
 };
 

@@ -29,12 +29,10 @@ _Noreturn void reset_handler(void) {
 }
 
 typedef void (*vector)(void);
-#define FOUR(x) x, x, x, x
-#define SIXTEEN(x) FOUR(x), FOUR(x), FOUR(x), FOUR(x)
-
-__attribute__((section(".vectors"), used)) static const struct {
+/* The range among the designators is GNU's. */
+__extension__ __attribute__((section(".vectors"), used)) static const struct {
   uint32_t* stack;
-  vector exceptions[15 + 64];
+  vector exceptions[15 + CHIP_IRQS];
 } vectors = {
     link_stack_top,
     {
@@ -53,10 +51,7 @@ __attribute__((section(".vectors"), used)) static const struct {
         0,
         fault_handler,    /* PendSV */
         external_handler, /* SysTick */
-        SIXTEEN(external_handler),
-        SIXTEEN(external_handler),
-        SIXTEEN(external_handler),
-        SIXTEEN(external_handler),
+        [15 ... 14 + CHIP_IRQS] = external_handler,
     },
 };
 
@@ -102,7 +97,7 @@ void hal_wfi(void) { __asm__ volatile("dsb\n\twfi" ::: "memory"); }
 void hal_delay_us(uint32_t us) {
   for (; us != 0; --us) {
     const uint32_t start = hal_cycles();
-    while (hal_cycles() - start < CHIP_CPU_HZ / 1000000u) {
+    while (hal_cycles() - start < (CHIP_CPU_HZ + 999999u) / 1000000u) {
     }
   }
 }

@@ -4,6 +4,7 @@
 #define RPSIM_CHIP_H
 
 #define CHIP_CPU_HZ 400000000u
+#define CHIP_IRQS 64u
 
 #define CHIP_RAT 0x44200000u
 #define CHIP_MAILBOX 0xB9000000u           /* system 0x29000000 */
@@ -15,6 +16,7 @@
 
 #define CHIP_TIMER0_HZ 25000000u
 #define CHIP_RTI0_HZ 32768u
+#define CHIP_WATCHDOG_TIMEOUT_MS 1000u
 
 /* Mailbox cluster 0 between A53 and M4F. */
 #define CHIP_MAILBOX_TX_FIFO 0u

@@ -56,7 +56,9 @@ void hal_irq_mask_all(void) { rpsim_image.calls->set_primask(rpsim_image.core, t
 void hal_irq_unmask_all(void) { rpsim_image.calls->set_primask(rpsim_image.core, false); }
 
 void hal_wfi(void) { rpsim_image.calls->wait_for_interrupt(rpsim_image.core); }
-void hal_delay_us(uint32_t us) { rpsim_image.calls->delay(rpsim_image.core, (uint64_t)us * (CHIP_CPU_HZ / 1000000u)); }
+void hal_delay_us(uint32_t us) {
+  rpsim_image.calls->delay(rpsim_image.core, ((uint64_t)us * CHIP_CPU_HZ + 999999u) / 1000000u);
+}
 void hal_lockup(void) {
   rpsim_image.calls->lockup(rpsim_image.core);
   __builtin_unreachable();

@@ -1,4 +1,4 @@
-/* The resource table of rpmsg_echo. Only the Arm image carries it; the native one works with what was loaded. */
+/* The resource table of rpmsg_echo on K3. Only the Arm image carries it; the native one works with what was loaded. */
 #include <stddef.h>
 
 #include "chip.h"
