@@ -4,6 +4,12 @@ namespace rpsim::drivers {
 
 using os::log_level;
 
+namespace {
+
+constexpr unsigned LONGEST_TX_MS = 3600000;
+
+}  // namespace
+
 int mbox_chan::send_message(const mbox_message& message) {
   if (client_ == nullptr) return -EINVAL;
   int index = -ENOBUFS;
@@ -21,7 +27,13 @@ int mbox_chan::send_message(const mbox_message& message) {
     return index;
   }
   submit();
-  return index;
+  if (!client_->tx_block) return index;
+  const unsigned limit_ms = client_->tx_tout_ms != 0 ? client_->tx_tout_ms : LONGEST_TX_MS;
+  if (tx_complete_.wait_timeout(controller_.os().msecs_to_jiffies(limit_ms)) == 0) {
+    tick(-ETIME);
+    return -ETIME;
+  }
+  return tx_status_ < 0 ? tx_status_ : index;
 }
 
 void mbox_chan::submit() {
@@ -34,28 +46,32 @@ void mbox_chan::submit() {
   }
 }
 
-void mbox_chan::tick() {
+void mbox_chan::tick(int result) {
+  bool was_active = false;
   {
     const os::spinlock_guard guard(lock_);
-    active_ = false;
+    was_active = std::exchange(active_, false);
   }
   submit();
+  if (!was_active || result == -ETIME || client_ == nullptr || !client_->tx_block) return;
+  tx_status_ = result;
+  tx_complete_.complete();
 }
 
-void mbox_chan::txdone(int) {
+void mbox_chan::txdone(int result) {
   if (controller_.method() != mbox_controller::txdone::by_irq) {
     controller_.os().printk(log_level::err, controller_.device(), "Controller can't run the TX ticker");
     return;
   }
-  tick();
+  tick(result);
 }
 
-void mbox_chan::client_txdone(int) {
+void mbox_chan::client_txdone(int result) {
   if (controller_.method() != mbox_controller::txdone::by_ack) {
     controller_.os().printk(log_level::err, controller_.device(), "Client can't run the TX ticker");
     return;
   }
-  tick();
+  tick(result);
 }
 
 void mbox_chan::received_data(const mbox_message& message) {
@@ -69,6 +85,7 @@ int mbox_chan::bind(mbox_client& client) {
   }
   free_ = count_ = 0;
   active_ = false;
+  tx_complete_.reinit();
   client_ = &client;
   const int error = controller_.startup(*this);
   if (error != 0) {

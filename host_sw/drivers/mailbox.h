@@ -37,6 +37,9 @@ struct mbox_client {
   std::string device;  // whose log lines these are
   std::function<void(const mbox_message&)> rx_callback;
   bool knows_txdone = false;  // the client calls client_txdone()
+  /// send_message() sleeps until the controller says that the message is through, at most so long (0: an hour).
+  bool tx_block = false;
+  unsigned tx_tout_ms = 0;
 };
 
 class mbox_chan;
@@ -73,10 +76,12 @@ class mbox_chan {
  public:
   static constexpr std::size_t TX_QUEUE_LEN = 20;  // MBOX_TX_QUEUE_LEN
 
-  explicit mbox_chan(mbox_controller& controller) : controller_(controller), lock_(controller.os()) {}
+  explicit mbox_chan(mbox_controller& controller)
+      : controller_(controller), lock_(controller.os()), tx_complete_(controller.os()) {}
 
   /// Index >= 0 of the ring entry, though the message may wait there; -ENOBUFS when the ring is full, -EINVAL without a
-  /// client. Does not sleep.
+  /// client. Sleeps only for a client with tx_block: then also the error of the transfer, or -ETIME, after which the
+  /// message counts as sent and its late acknowledge as nobody's.
   int send_message(const mbox_message& message);
   /// For a controller: the last message is on its way, the next one may go.
   void txdone(int result);
@@ -94,10 +99,12 @@ class mbox_chan {
   friend void mbox_free_channel(mbox_chan&);
   int bind(mbox_client& client);
   void submit();
-  void tick();
+  void tick(int result);
 
   mbox_controller& controller_;
   os::spinlock lock_;
+  os::completion tx_complete_;
+  int tx_status_ = 0;  // of the transfer that tx_complete_ reports
   mbox_client* client_ = nullptr;
   std::array<mbox_message, TX_QUEUE_LEN> ring_;
   std::size_t free_ = 0, count_ = 0;

@@ -111,11 +111,11 @@ class machine {
   mutex device_lock_;
   vfs vfs_;
   std::list<platform_driver> drivers_;
-  std::list<device> devices_;
   std::vector<provider> providers_;
   std::vector<std::pair<unsigned, pm_notifier>> notifiers_;
   std::vector<sleeper> sleepers_;
   unsigned next_token_ = 1;
+  std::list<device> devices_;  // last: what a driver keeps goes before what it was registered with
 };
 
 }  // namespace rpsim::os

@@ -671,6 +671,14 @@ void rproc::coredump_add_segment(std::uint64_t da, std::size_t size) {
   impl_->dump_segments.push_back({da, size, {}, {}});
 }
 
+void rproc::coredump_add_traces() {
+  for (const trace_buffer& t : impl_->traces) {
+    if (std::ranges::find(impl_->dump_segments, t.da, &dump_segment::da) == impl_->dump_segments.end()) {
+      coredump_add_segment(t.da, t.len);
+    }
+  }
+}
+
 void rproc::coredump_add_custom_segment(std::uint64_t da, std::size_t size, dump_function dump, std::string name) {
   impl_->dump_segments.push_back({da, size, std::move(dump), std::move(name)});
 }
@@ -684,6 +692,7 @@ int rproc::coredump_set_elf_info(int elf_class, unsigned machine) {
 
 const std::string& rproc::name() const { return impl_->name; }
 unsigned rproc::index() const { return impl_->index; }
+os::mutex& rproc::lock() { return impl_->lock; }
 rproc_state rproc::state() const { return impl_->state; }
 int rproc::power() const { return impl_->power; }
 int rproc::max_notifyid() const { return impl_->max_notifyid; }

@@ -78,6 +78,8 @@ class rproc {
   /// Registers the parent's memory-region `index`, not mapped: the pool of a `vdev<k>buffer`.
   void add_reserved_carveout(std::string name, unsigned index, std::uint32_t da, std::size_t len);
   void coredump_add_segment(std::uint64_t da, std::size_t size);
+  /// The trace buffers, those that no segment begins at yet.
+  void coredump_add_traces();
   /// `dump` fills the destination from `offset` of the segment. `name` is used by coredump_using_sections().
   using dump_function = std::function<void(rproc&, std::uint64_t da, std::span<std::byte> to, std::size_t offset)>;
   void coredump_add_custom_segment(std::uint64_t da, std::size_t size, dump_function dump, std::string name = "");
@@ -87,6 +89,8 @@ class rproc {
   // ---- state
   const std::string& name() const;
   unsigned index() const;
+  /// Held through every life-cycle operation.
+  os::mutex& lock();
   rproc_state state() const;  // unlocked, as sysfs reads it
   int power() const;          // outstanding boots
   int max_notifyid() const;   // -1: none
