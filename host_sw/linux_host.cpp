@@ -6,6 +6,10 @@
 
 #include "host_sw/drivers/k3_m4.h"
 #include "host_sw/drivers/omap_mailbox.h"
+#include "host_sw/drivers/stm32_exti.h"
+#include "host_sw/drivers/stm32_ipcc.h"
+#include "host_sw/drivers/stm32_rcc.h"
+#include "host_sw/drivers/stm32_rproc.h"
 #include "host_sw/drivers/ti_msgmgr.h"
 #include "host_sw/drivers/ti_sci.h"
 #include "host_sw/remoteproc/history.h"
@@ -47,6 +51,10 @@ struct linux_host::impl {
     machine.add_driver(drivers::ti_sci_driver(machine));
     machine.add_driver(drivers::ti_sci_reset_driver(machine));
     machine.add_driver(drivers::k3_m4_driver(machine, k3_options_of(o)));
+    machine.add_driver(drivers::stm32_exti_driver(machine));
+    machine.add_driver(drivers::stm32_rcc_driver(machine));
+    machine.add_driver(drivers::stm32_ipcc_driver(machine));
+    machine.add_driver(drivers::stm32_rproc_driver(machine, {.core = {.history = o.core}}));
   }
 
   os::kernel kernel;
