@@ -13,6 +13,7 @@
 #include "host_sw/drivers/ti_msgmgr.h"
 #include "host_sw/drivers/ti_sci.h"
 #include "host_sw/remoteproc/history.h"
+#include "host_sw/remoteproc/subsystem.h"
 #include "host_sw/rpmsg/rpmsg.h"
 
 namespace rpsim::host {
@@ -46,6 +47,7 @@ struct linux_host::impl {
     os::vfs& fs = machine.fs();
     for (const char* directory : {"/lib/firmware", "/tmp", "/dev"}) fs.add_directory(directory);
     for (const auto& [name, content] : o.firmware) fs.add_regular("/lib/firmware/" + name, content);
+    remoteproc::subsystem::of(machine);  // its parameters exist before time starts
     machine.add_driver(drivers::omap_mailbox_driver(machine));
     machine.add_driver(drivers::ti_msgmgr_driver(machine));
     machine.add_driver(drivers::ti_sci_driver(machine));

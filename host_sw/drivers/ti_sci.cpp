@@ -60,17 +60,23 @@ std::string_view name_of(std::uint16_t type) {
 
 bool is_ack(const mbox_message& response) { return (get<std::uint32_t>(response, 4) & FLAG_ACK) != 0; }
 
+/// Declared before time starts, so that a scenario can set it, and found again by the client.
+param& timeout_param(os::machine& machine) {
+  const bool am654 = !machine.tree().compatible("ti,am654-sci").empty();
+  return machine.os().context().params.time(
+      {machine.os().name() + ".ti_sci_timeout", provenance::code,
+       "drivers/firmware/ti_sci.c, max_rx_timeout_ms: 1 s for \"ti,k2g-sci\" (what k3-am62-main.dtsi says), 10 s for "
+       "\"ti,am654-sci\"",
+       "how long the TI-SCI client waits for a response"},
+      sc_core::sc_time(am654 ? 10 : 1, sc_core::SC_SEC));
+}
+
 }  // namespace
 
 ti_sci::ti_sci(os::machine& machine, os::device& dev)
     : machine_(machine),
       dev_(dev),
-      timeout_(machine.os().context().params.time(
-          {machine.os().name() + ".ti_sci_timeout", provenance::code,
-           "drivers/firmware/ti_sci.c: ti_sci_pmmc_am654_desc (for \"ti,k2g-sci\", AM62x's compatible string, the same "
-           "file has 1 s)",
-           "how long the TI-SCI client waits for a response"},
-          sc_core::sc_time(10, sc_core::SC_SEC))),
+      timeout_(timeout_param(machine)),
       slot_free_(machine.os()) {
   for (unsigned i = 0; i < MAX_MESSAGES; ++i) transfers_.push_back(std::make_unique<transfer>(machine.os()));
 }
@@ -274,6 +280,7 @@ int ti_sci::get_resource_range(std::uint16_t type, std::uint8_t subtype, resourc
 }
 
 os::platform_driver ti_sci_driver(os::machine& machine) {
+  timeout_param(machine);
   return {
       .name = "ti-sci",
       .compatible = {"ti,k2g-sci", "ti,am654-sci"},

@@ -40,7 +40,7 @@ class ti_sci {
   static constexpr std::uint32_t STATUS_WFI = 1u << 1;  // processor_status::status, every core that has it (§3.7)
   static constexpr std::uint8_t NO_HOST = 0xFF;
 
-  /// Declares the parameter <host>.ti_sci_timeout.
+  /// Parameter: <host>.ti_sci_timeout; its default follows the compatible string, as in Linux.
   ti_sci(os::machine& machine, os::device& dev);
   ~ti_sci();
   ti_sci(const ti_sci&) = delete;
