@@ -21,7 +21,9 @@ void chip_take(bool watchdog) { (void)watchdog; }
 #define COUNT (CHIP_RESOURCE_TABLE + 0x100u)
 static uint32_t last_count;
 static void check_count(void) {
-  if (hal_read32(COUNT) != last_count) control_log("the count of messages is not what it was");
+  const uint32_t count = hal_read32(COUNT);
+  if (count != last_count) control_log("the count of messages is not what it was");
+  last_count = count;
 }
 static void set_count(uint32_t count) {
   last_count = count;
@@ -29,7 +31,7 @@ static void set_count(uint32_t count) {
 }
 static uint32_t next_count(void) {
   check_count();
-  set_count(hal_read32(COUNT) + 1);
+  set_count(last_count + 1);
   return last_count;
 }
 #else

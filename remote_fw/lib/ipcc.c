@@ -17,6 +17,7 @@
 #define RECEIVE_ALL (RECEIVE(CHANNELS + 1u) - 1u)
 #define MASK_ALL (RECEIVE_ALL << 16 | RECEIVE_ALL)
 #define PRIORITY 4u
+#define POLL_US 5u
 
 #define RCC_MC_AHB3ENSETR (CHIP_RCC + 0xAA0u)
 #define IPCCEN (1u << 12)
@@ -61,10 +62,10 @@ void ipcc_acknowledge(unsigned channel) {
 void kick_host(uint32_t notifyid) {
   const uint32_t channel = notifyid + IPCC_VQ0;
   if (notifyid > IPCC_VQ1 - IPCC_VQ0) return;
-  for (uint32_t waited = 0; (hal_read32(C2TOC1SR) & RECEIVE(channel)) != 0; ++waited) {
+  for (uint32_t waited = 0; (hal_read32(C2TOC1SR) & RECEIVE(channel)) != 0; waited += POLL_US) {
     const uint32_t limit = control_param(CONTROL_kick_wait);
     if (limit != 0 && waited >= limit) return;
-    hal_delay_us(1);
+    hal_delay_us(POLL_US);
   }
   hal_write32(C2SCR, TRANSMIT(channel));
 }

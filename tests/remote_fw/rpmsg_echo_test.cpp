@@ -99,7 +99,7 @@ TEST_F(rpmsg_echo, drops_messages_that_nobody_listens_to_or_that_lie_about_their
   connect();
   world.send_message(1024, 99, "nobody");
   world.send_message(1024, 13, "lie");
-  world.put16(firmware_bench::BUFFERS + (firmware_bench::NUM + 1) * 512 + 12, 5000);
+  world.put16(world.at.buffers + (world.at.num + 1) * 512 + 12, 5000);
   world.send_message(1024, 13, "good");
   sc_start(us(100));
   EXPECT_THAT(world.received(), ElementsAre(firmware_bench::message{13, 1024, "good"}));
@@ -108,8 +108,8 @@ TEST_F(rpmsg_echo, drops_messages_that_nobody_listens_to_or_that_lie_about_their
 
 TEST_F(rpmsg_echo, sends_no_kick_to_a_driver_that_wants_none) {
   connect();
-  world.put16(firmware_bench::avail(0), 1);
-  world.put16(firmware_bench::avail(1), 1);
+  world.put16(world.avail(0), 1);
+  world.put16(world.avail(1), 1);
   world.send_message(1024, 13, "quiet");
   EXPECT_THAT(deeds_after(us(100)), IsEmpty());
   EXPECT_EQ(world.received().size(), 1u);

@@ -1,0 +1,151 @@
+// What the ELFs of the STM32MP157's firmware are made of: what a loader sees (reference/stm32mp1.md §1, §5.1, §7).
+
+#include <elf.h>
+#include <gmock/gmock.h>
+
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "remote_fw/hal/native/native_image.h"
+#include "remote_fw/hal/stm32mp157-m4/chip.h"
+#include "remote_fw/lib/resource_table.h"
+
+namespace rpsim {
+namespace {
+
+class elf_file {
+ public:
+  explicit elf_file(const std::string& application) {
+    std::ifstream in(RPSIM_FIRMWARE "/stm32mp157-m4/" + application + ".elf", std::ios::binary);
+    bytes_.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  template <class T>
+  T get(std::size_t offset) const {
+    T value{};
+    if (offset + sizeof(T) <= bytes_.size()) std::memcpy(&value, &bytes_[offset], sizeof(T));
+    return value;
+  }
+  Elf32_Ehdr header() const { return get<Elf32_Ehdr>(0); }
+  std::vector<Elf32_Phdr> loaded() const {
+    std::vector<Elf32_Phdr> list;
+    for (unsigned i = 0; i < header().e_phnum; ++i) {
+      const auto segment = get<Elf32_Phdr>(header().e_phoff + i * sizeof(Elf32_Phdr));
+      if (segment.p_type == PT_LOAD) list.push_back(segment);
+    }
+    return list;
+  }
+  std::optional<Elf32_Shdr> section(const std::string& name) const {
+    const auto at = [this](unsigned i) { return get<Elf32_Shdr>(header().e_shoff + i * sizeof(Elf32_Shdr)); };
+    const Elf32_Shdr names = at(header().e_shstrndx);
+    for (unsigned i = 0; i < header().e_shnum; ++i) {
+      if (name == &bytes_[names.sh_offset + at(i).sh_name]) return at(i);
+    }
+    return {};
+  }
+  /// As a loader would have put it there.
+  std::uint32_t word_at(std::uint32_t physical) const {
+    for (const Elf32_Phdr& s : loaded()) {
+      if (physical - s.p_paddr < s.p_filesz) return get<std::uint32_t>(s.p_offset + physical - s.p_paddr);
+    }
+    ADD_FAILURE() << "nothing is loaded at " << std::hex << physical;
+    return 0;
+  }
+  std::string text_at(std::uint32_t physical) const {
+    std::string text;
+    for (;; ++physical) {
+      const char c = static_cast<char>(word_at(physical & ~3U) >> (8 * (physical % 4)));
+      if (c == 0) return text;
+      text += c;
+    }
+  }
+
+ private:
+  std::vector<char> bytes_;
+};
+
+struct stm32_elf : testing::TestWithParam<std::string> {
+  const elf_file file{GetParam()};
+};
+
+TEST_P(stm32_elf, is_an_arm_executable_whose_segments_lie_in_linuxs_carveouts) {
+  EXPECT_EQ(file.header().e_machine, EM_ARM);
+  ASSERT_FALSE(file.loaded().empty());
+  for (const Elf32_Phdr& s : file.loaded()) {
+    const std::uint32_t end = s.p_paddr + s.p_memsz;
+    EXPECT_TRUE(end <= 0x10000 || (s.p_paddr >= 0x10000000 && end <= 0x10040000)) << std::hex << s.p_paddr;
+    EXPECT_EQ(s.p_filesz, s.p_memsz) << "nothing for a loader to clear";
+  }
+}
+
+TEST_P(stm32_elf, starts_from_166_vectors_at_the_bottom_of_retram) {
+  const auto vectors = file.section(".vectors");
+  ASSERT_TRUE(vectors);
+  EXPECT_EQ(vectors->sh_addr, 0u);
+  EXPECT_EQ(vectors->sh_size, 0x298u);
+  EXPECT_EQ(file.word_at(0), CHIP_RESOURCE_TABLE) << "stack: right below the table, and it grows down";
+  EXPECT_EQ(file.word_at(4), file.header().e_entry);
+  EXPECT_EQ(file.word_at(4) & 1, 1u) << "Thumb";
+  for (unsigned n = 16; n < 166; ++n) EXPECT_EQ(file.word_at(4 * n), file.word_at(4 * 15)) << n;
+}
+
+TEST_P(stm32_elf, names_its_native_twin_at_0x400) {
+  EXPECT_EQ(file.word_at(0x400), sizeof(RPSIM_NOTE_NAME));
+  EXPECT_EQ(file.word_at(0x408), RPSIM_NOTE_APPLICATION);
+  EXPECT_EQ(file.text_at(0x40C), RPSIM_NOTE_NAME);
+  const std::string id = "stm32mp157-m4/" + GetParam();
+  EXPECT_EQ(file.text_at(0x414), id);
+  EXPECT_EQ(file.word_at(0x404), id.size() + 1);
+  EXPECT_TRUE(std::ifstream(std::string(RPSIM_IMAGES "/") + id + ".so")) << id;
+}
+
+TEST_P(stm32_elf, carries_its_table_where_the_native_twin_looks_for_it_and_nothing_else_in_that_kilobyte) {
+  const auto table = file.section(".resource_table");
+  ASSERT_TRUE(table);
+  EXPECT_EQ(table->sh_addr, CHIP_RESOURCE_TABLE);
+  EXPECT_EQ(table->sh_size, 140u);
+  for (const Elf32_Phdr& s : file.loaded()) {
+    if (s.p_paddr == CHIP_RESOURCE_TABLE) continue;
+    EXPECT_TRUE(s.p_paddr + s.p_memsz <= CHIP_RESOURCE_TABLE || s.p_paddr >= CHIP_RESOURCE_TABLE + 1024);
+  }
+  const auto bss = file.section(".bss");
+  ASSERT_TRUE(bss);
+  EXPECT_LE(bss->sh_addr + bss->sh_size, CHIP_RESOURCE_TABLE);
+}
+
+TEST_P(stm32_elf, describes_two_vrings_of_sixteen_and_a_trace_buffer) {
+  constexpr std::uint32_t TABLE = CHIP_RESOURCE_TABLE, VDEV = TABLE + 24, TRACE = TABLE + 92;
+  EXPECT_EQ(file.word_at(TABLE), 1u);
+  EXPECT_EQ(file.word_at(TABLE + 4), 2u);
+  EXPECT_EQ(file.word_at(TABLE + 16), VDEV - TABLE);
+  EXPECT_EQ(file.word_at(TABLE + 20), TRACE - TABLE);
+  EXPECT_EQ(file.word_at(VDEV), RSC_VDEV);
+  EXPECT_EQ(file.word_at(VDEV + 4), VIRTIO_ID_RPMSG);
+  EXPECT_EQ(file.word_at(VDEV + 12), VIRTIO_RPMSG_F_NS);
+  EXPECT_EQ(file.word_at(VDEV + 24), 0x200u) << "status 0, two vrings";
+  std::uint32_t places[] = {RSC_ADDR_ANY, RSC_ADDR_ANY};
+  if (GetParam() == "rpmsg_echo_fixed_vrings") places[0] = 0x10040000, places[1] = 0x10041000;
+  if (GetParam() == "rpmsg_echo_fixed_outside") places[0] = 0x10050000, places[1] = 0x10051000;
+  for (std::uint32_t n = 0; n < 2; ++n) {
+    const std::uint32_t vring = VDEV + 28 + 20 * n;
+    EXPECT_EQ(file.word_at(vring), places[n]);
+    EXPECT_EQ(file.word_at(vring + 4), 16u);
+    EXPECT_EQ(file.word_at(vring + 8), 16u);
+    EXPECT_EQ(file.word_at(vring + 12), n);
+  }
+  EXPECT_EQ(file.word_at(TRACE), RSC_TRACE);
+  EXPECT_EQ(file.word_at(TRACE + 4), CHIP_TRACE_BUFFER);
+  EXPECT_EQ(file.word_at(TRACE + 8), CHIP_TRACE_BYTES);
+  EXPECT_EQ(file.text_at(TRACE + 16), "cm4_log");
+}
+
+INSTANTIATE_TEST_SUITE_P(images, stm32_elf,
+                         testing::Values("rpmsg_echo", "rpmsg_echo_fixed_vrings", "rpmsg_echo_fixed_outside",
+                                         "rpmsg_echo_short_table"),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace rpsim
