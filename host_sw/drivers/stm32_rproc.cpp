@@ -42,12 +42,20 @@ struct syscon_field {
 class stm32_rproc {
  public:
   stm32_rproc(os::machine& machine, os::device& dev, stm32_options options)
-      : machine_(machine), dev_(dev), options_(std::move(options)) {}
+      : machine_(machine),
+        dev_(dev),
+        options_(std::move(options)),
+        parse_time_(machine.os().context().params.time(
+            {machine.os().name() + ".stm32_rproc_parse", provenance::assumed,
+             "assumed: property look-ups and a log line",
+             "what probing the STM32MP1's M4 takes after its watchdog interrupt is requested"},
+            {20, sc_core::SC_US})) {}
   stm32_rproc(const stm32_rproc&) = delete;
   stm32_rproc& operator=(const stm32_rproc&) = delete;
 
   /// 0 or -errno; a failed probe has given back what it took.
   int probe() {
+    if (!suppliers_ready()) return -os::EPROBE_DEFER;
     const int error = acquire();
     if (error != 0) release_all();
     return error;
@@ -72,6 +80,8 @@ class stm32_rproc {
   };
   enum mailbox_id : std::uint8_t { VQ0, VQ1, SHUTDOWN, DETACH, MAILBOXES };
 
+  /// Linux probes nobody before those that its tree names as suppliers (drivers/of/property.c, fw_devlink).
+  bool suppliers_ready();
   int acquire();
   int parse_tree();
   int get_hold_boot();
@@ -112,13 +122,15 @@ class stm32_rproc {
   os::machine& machine_;
   os::device& dev_;
   const stm32_options options_;
+  param& parse_time_;
 
   std::unique_ptr<reset_control> reset_, hold_boot_reset_;
   syscon_field hold_boot_, pdds_, m4_state_, table_address_;
   bool hold_boot_by_smc_ = false;
   std::vector<range> ranges_;
   std::optional<device_irq> watchdog_;
-  std::uint64_t table_pa_ = 0;  // mapped by the first attach, for the driver's life
+  bool driver_data_set_ = false;  // Linux's handler finds the processor through it
+  std::uint64_t table_pa_ = 0;    // mapped by the first attach, for the driver's life
   std::unique_ptr<workqueue> workqueue_;
   std::array<mailbox, MAILBOXES> mailboxes_{vq("vq0", 0), vq("vq1", 1), request("shutdown", SHUTDOWN_TIMEOUT_MS),
                                             request("detach", DETACH_TIMEOUT_MS)};
@@ -135,6 +147,18 @@ class stm32_rproc {
 
 // ---------------------------------------------------------------------------------------------------- probe, remove
 
+bool stm32_rproc::suppliers_ready() {
+  int error = 0;
+  (void)device_irq::get(machine_, dev_.node, 0U, error);
+  const auto mailboxes = dev_.node.references("mboxes", "#mbox-cells");
+  const auto resets = dev_.node.references("resets", "#reset-cells");
+  return error != -os::EPROBE_DEFER &&
+         std::ranges::all_of(mailboxes,
+                             [this](const auto& m) { return machine_.provider_of<mbox_controller>(m.target); }) &&
+         std::ranges::all_of(resets,
+                             [this](const auto& r) { return machine_.provider_of<reset_controller>(r.target); });
+}
+
 int stm32_rproc::acquire() {
   rproc_ = remoteproc::rproc::alloc(machine_, dev_, dev_.node.base_name(), make_ops(), "", options_.core);
   on_release([this] { rproc_.reset(); });
@@ -148,6 +172,7 @@ int stm32_rproc::acquire() {
 
   workqueue_ = std::make_unique<workqueue>(kernel(), dev_.name);
   on_release([this] { workqueue_->destroy(); });
+  driver_data_set_ = true;
   on_release([this] { free_mailboxes(); });
   if (const int error = request_mailboxes(); error != 0) return error;
   if (const int error = rproc_->add(); error != 0) return error;
@@ -171,13 +196,19 @@ int stm32_rproc::parse_tree() {
   if (watchdog_) {
     error = watchdog_->request(
         [this] {
-          rproc_->report_crash(remoteproc::crash_type::watchdog);
+          // An edge that EXTI kept from before this probe comes at once.
+          if (driver_data_set_) {
+            rproc_->report_crash(remoteproc::crash_type::watchdog);
+          } else {
+            kernel().printk(log_level::err, "", "NULL rproc pointer");
+          }
           return os::irqreturn::handled;
         },
         os::IRQF_NONE, dev_.name);
     if (error != 0) return fail(error, "failed to request wdg irq");
     on_release([this] { watchdog_->free(dev_.name); });
     log(log_level::info, "wdg irq registered");
+    kernel().busy(parse_time_.time());
   }
 
   reset_ = reset_control_get_optional(machine_, node, "mcu_rst", error);
