@@ -16,7 +16,7 @@ const rpmsg::driver* bus::impl::match(std::string_view channel_name) const {
 bus::bus(os::machine& machine) : impl_(std::make_shared<impl>(machine)) {
   impl_->name_service.name = "rpmsg_ns";
   impl_->chrdev = chrdev_driver(*impl_);
-  impl_->drivers = {sample_client(), tty_client(*impl_)};
+  impl_->drivers = {tty_client(*impl_)};
   machine.fs().add_directory("/sys/bus/rpmsg/devices");
   machine.fs().add_directory("/sys/class/rpmsg");
   machine.provide<virtio::driver>(machine.tree().root(), this);
@@ -49,6 +49,18 @@ void bus::remove(virtio::device& device) {
 }
 
 void bus::add_driver(rpmsg::driver d) { impl_->drivers.push_back(std::move(d)); }
+
+int bus::modprobe(std::string_view module) {
+  std::string name(module);
+  std::ranges::replace(name, '-', '_');
+  if (name == "rpmsg_tty" || name == "rpmsg_char" || name == "rpmsg_ns") return 0;
+  rpmsg::driver sample = sample_client();
+  if (name != sample.name) return -ENOENT;
+  if (std::ranges::none_of(impl_->drivers, [&](const rpmsg::driver& d) { return d.name == name; })) {
+    add_driver(std::move(sample));
+  }
+  return 0;
+}
 
 std::vector<channel_info> bus::channels() const {
   std::vector<channel_info> all;

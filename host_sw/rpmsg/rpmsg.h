@@ -70,8 +70,11 @@ class bus : public virtio::driver {
   /// Opens the character device of the first channel of that name. nullptr with `error`: -ENOENT no such channel,
   /// -EBUSY open already or bound to a kernel driver, -ENETRESET being removed.
   std::unique_ptr<user_endpoint> open(std::string_view channel_name, int& error);
-  /// Before the first channel.
+  /// A driver for channels that come from now on; one that is there keeps what it has.
   void add_driver(rpmsg::driver d);
+  /// Loads a module by name, '-' and '_' being the same: 0, also if it is loaded already, or -ENOENT. There is
+  /// rpmsg_client_sample, Linux's sample; rpmsg_tty, rpmsg_char and rpmsg_ns are built in.
+  int modprobe(std::string_view module);
 
   // virtio::driver
   std::string_view name() const override { return "virtio_rpmsg_bus"; }

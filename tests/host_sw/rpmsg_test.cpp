@@ -386,6 +386,7 @@ TEST_F(rpmsg_test, a_reader_is_woken_with_epipe_when_the_channel_goes) {
 // ---- sample client
 
 TEST_F(rpmsg_test, the_sample_client_says_hello_and_answers_until_100) {
+  EXPECT_EQ(0, bus->modprobe("rpmsg-client-sample"));
   announce("rpmsg-client-sample", 0x11);
   EXPECT_TRUE(logged("new channel: 0x400 -> 0x11!"));
   for (int i = 1; i <= 101; ++i) {
@@ -406,7 +407,14 @@ TEST_F(rpmsg_test, the_sample_client_says_hello_and_answers_until_100) {
   EXPECT_TRUE(logged("rpmsg sample client driver is removed"));
 }
 
+TEST_F(rpmsg_test, a_module_that_does_not_exist_cannot_be_loaded) {
+  EXPECT_EQ(-ENOENT, bus->modprobe("rpmsg_client_simple"));
+  EXPECT_EQ(0, bus->modprobe("rpmsg_tty"));
+}
+
 TEST_F(rpmsg_test, a_driver_that_cannot_probe_leaves_the_channel_unbound) {
+  EXPECT_EQ(0, bus->modprobe("rpmsg_client_sample"));
+  EXPECT_EQ(0, bus->modprobe("rpmsg_client_sample"));  // loading it again changes nothing
   announce("rpmsg-client-sample", 0xFFFFFFFF);  // its hello has no destination
   ASSERT_EQ(1u, bus->channels().size());
   EXPECT_EQ("", bus->channels()[0].driver);

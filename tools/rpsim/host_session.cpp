@@ -126,6 +126,12 @@ int host_session::shell(const shell_line& line, std::string& out) {
     host_.kernel().msleep(static_cast<unsigned>(ps / 1e9));
     return 0;
   }
+  if (command == "modprobe") {
+    auto* const bus = host_.machine().provider_of<rpmsg::bus>(host_.machine().tree().root());
+    const int error = bus->modprobe(arguments[0]);
+    if (error != 0) out = fmt::format("modprobe: FATAL: Module {} not found", arguments[0]);
+    return error;
+  }
   if (command == "ls") {
     if (fs.is_directory(arguments[0])) {
       for (const std::string& name : fs.list(arguments[0])) out += name + "\n";

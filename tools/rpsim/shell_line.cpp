@@ -16,6 +16,7 @@ constexpr command COMMANDS[] = {
     {"rm", 1, 9, "f", "rm [-f] FILE…"},      {"cp", 2, 2, "", "cp FROM TO"},
     {"mv", 2, 2, "", "mv FROM TO"},          {"ls", 1, 1, "", "ls DIRECTORY"},
     {"sleep", 1, 1, "", "sleep SECONDS"},    {"test", 1, 1, "edf", "test -e|-d|-f FILE"},
+    {"modprobe", 1, 1, "", "modprobe MODULE"},
 };
 
 const command* find_command(std::string_view name) {
