@@ -75,7 +75,7 @@ TEST_F(checks_test, count_is_exact_or_a_range) {
   expect("expect: [{ count: { core.wfi: 2 } }]");
   auto s = play();
   s.emit("m4f", "core.wfi");
-  EXPECT_EQ(verdict(), "it happened 1 times");
+  EXPECT_EQ(verdict(), "it happened once");
   s.emit("m4f", "core.wfi");
   EXPECT_EQ(verdict(), "");
   expect("expect: [{ count: { core.wfi: { min: 1 } } }]");

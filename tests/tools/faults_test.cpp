@@ -52,7 +52,7 @@ TEST_F(faults_test, counts_from_the_one_it_is_told_and_as_often) {
   faults_.arm(f);
   EXPECT_EQ(word("a"), kind::none);
   EXPECT_EQ(word("b"), kind::duplicate);
-  EXPECT_EQ(faults_.unfired().at(0).why, "2 such messages came, it took effect 1 times");
+  EXPECT_EQ(faults_.unfired().at(0).why, "2 such messages came, it took effect once");
   EXPECT_EQ(word("c"), kind::duplicate);
   EXPECT_EQ(word("d"), kind::none);
 }

@@ -78,6 +78,13 @@ TEST_F(invariants_test, reset_of_a_core_that_woke_up_again_breaks_it) {
       .emit("dm", "reset.assert", {{"core", "m4f"}, {"kind", "local"}});
   EXPECT_THAT(broken(), ElementsAre("reset-outside-wfi"));
 }
+TEST_F(invariants_test, reset_of_a_core_that_locked_up_in_its_sleep_breaks_it) {
+  begin_stop()
+      .emit("m4f", "core.wfi")
+      .emit("m4f", "core.lockup")
+      .emit("dm", "reset.assert", {{"core", "m4f"}, {"kind", "local"}});
+  EXPECT_THAT(broken(), ElementsAre("reset-outside-wfi"));
+}
 TEST_F(invariants_test, reset_in_wfi_is_right) {
   begin_stop().emit("m4f", "core.wfi").emit("dm", "reset.assert", {{"core", "m4f"}, {"kind", "local"}});
   EXPECT_THAT(broken(), IsEmpty());

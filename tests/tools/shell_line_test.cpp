@@ -33,7 +33,7 @@ TEST(shell_line, comment_ends_it) { EXPECT_THAT(parse_shell_line("cat /f # why")
 
 TEST(shell_line, wrong_lines_are_refused_with_what_is_right) {
   EXPECT_EQ(refusal("ecoh x"), "the shell has no command 'ecoh'; did you mean 'echo'?");
-  EXPECT_THAT(refusal("modprobe k3"), HasSubstr("it has echo, cat, rm, cp, mv, ls, sleep, test"));
+  EXPECT_THAT(refusal("systemctl stop"), HasSubstr("it has echo, cat, rm, cp, mv, ls, sleep, test"));
   EXPECT_EQ(refusal("cp /a"), "usage: cp FROM TO");
   EXPECT_EQ(refusal("rm -r /a"), "rm has no option -r: rm [-f] FILE…");
   EXPECT_EQ(refusal("echo x >"), "a file name is missing after '>'");

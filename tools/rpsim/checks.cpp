@@ -14,6 +14,8 @@ std::string human_time(const sc_core::sc_time& t) {
   return fmt::format("{:.3f} s", ps / 1e12);
 }
 
+std::string human_times(std::uint64_t n) { return n == 1 ? "once" : fmt::format("{} times", n); }
+
 sc_core::sc_time measure_result::least() const { return *std::ranges::min_element(values); }
 sc_core::sc_time measure_result::most() const { return *std::ranges::max_element(values); }
 sc_core::sc_time measure_result::mean() const {
@@ -115,7 +117,7 @@ class count_check final : public checks::check {
   count_check(const expectation& e, const expect_count& s) : check(e), spec_(s) {}
   void on_event(const event& e) override { count_ += spec_.what.matches(e); }
   std::string verdict() const override {
-    return count_ >= spec_.least && count_ <= spec_.most ? "" : fmt::format("it happened {} times", count_);
+    return count_ >= spec_.least && count_ <= spec_.most ? "" : fmt::format("it happened {}", human_times(count_));
   }
 
  private:

@@ -45,5 +45,7 @@ class checks final : public trace_sink {
 
 /// "123.456 us" for people: three decimals in the unit that fits.
 std::string human_time(const sc_core::sc_time& t);
+/// "once", "3 times".
+std::string human_times(std::uint64_t n);
 
 }  // namespace rpsim::tool

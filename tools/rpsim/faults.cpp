@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "tools/rpsim/checks.h"
 #include "tools/rpsim/pattern.h"
 #include "tools/rpsim/text_writer.h"
 
@@ -83,9 +84,9 @@ std::vector<fault_injector::missed> fault_injector::unfired() const {
   for (const armed_fault& f : faults_) {
     const unsigned wanted = f.spec->times == 0 ? 1 : f.spec->times;
     if (f.fired >= wanted) continue;
-    list.push_back({f.spec, f.seen == 0
-                                ? "no such message came"
-                                : fmt::format("{} such messages came, it took effect {} times", f.seen, f.fired)});
+    list.push_back(
+        {f.spec, f.seen == 0 ? "no such message came"
+                             : fmt::format("{} such messages came, it took effect {}", f.seen, human_times(f.fired))});
   }
   return list;
 }

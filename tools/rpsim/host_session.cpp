@@ -128,7 +128,7 @@ int host_session::shell(const shell_line& line, std::string& out) {
   }
   if (command == "modprobe") {
     auto* const bus = host_.machine().provider_of<rpmsg::bus>(host_.machine().tree().root());
-    const int error = bus->modprobe(arguments[0]);
+    const int error = bus != nullptr ? bus->modprobe(arguments[0]) : -ENODEV;
     if (error != 0) out = fmt::format("modprobe: FATAL: Module {} not found", arguments[0]);
     return error;
   }

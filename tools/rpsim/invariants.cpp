@@ -42,12 +42,14 @@ class reset_outside_wfi final : public invariant {
   reset_outside_wfi() : invariant("reset-outside-wfi") {}
   void on_event(const event& e) override {
     stops_.on_event(e);
-    if (e.name == "core.start" || e.name == "core.wake") awake_.insert(std::string(e.source));
+    if (e.name == "core.start" || e.name == "core.wake" || e.name == "core.lockup" || e.name == "core.hang") {
+      awake_.insert(std::string(e.source));
+    }
     if (e.name == "core.wfi" || e.name == "core.reset") {
       if (const auto it = awake_.find(e.source); it != awake_.end()) awake_.erase(it);
     }
     if (is_local_reset(e) && stops_.any() && awake_.contains(e.text("core"))) {
-      report(fmt::format("{} is put into reset while it executes", e.text("core")));
+      report(fmt::format("{} is put into reset outside WFI", e.text("core")));
     }
   }
 

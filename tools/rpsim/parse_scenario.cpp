@@ -11,6 +11,7 @@
 
 #include "host_sw/os/os.h"
 #include "models/common/params.h"
+#include "tools/rpsim/checks.h"
 #include "tools/rpsim/invariants.h"
 #include "tools/rpsim/shell_line.h"
 #include "tools/rpsim/vocabulary.h"
@@ -755,7 +756,7 @@ class parser {
     std::string words = c.what.text();
     if (one.value.IsScalar()) {
       c.least = c.most = static_cast<std::uint64_t>(number(one.value, "a count", 0, INT64_MAX));
-      words += fmt::format(" happens {} times", c.least);
+      words += fmt::format(" happens {}", human_times(c.least));
     } else {
       const map m = keys(one.value, "span", "a count");
       if (const entry* e = get(m, "min")) c.least = static_cast<std::uint64_t>(number(e->value, "min", 0, INT64_MAX));

@@ -12,10 +12,14 @@ struct command {
   const char* usage;
 };
 constexpr command COMMANDS[] = {
-    {"echo", 0, 99, "n", "echo [-n] WORD…"}, {"cat", 1, 9, "", "cat FILE…"},
-    {"rm", 1, 9, "f", "rm [-f] FILE…"},      {"cp", 2, 2, "", "cp FROM TO"},
-    {"mv", 2, 2, "", "mv FROM TO"},          {"ls", 1, 1, "", "ls DIRECTORY"},
-    {"sleep", 1, 1, "", "sleep SECONDS"},    {"test", 1, 1, "edf", "test -e|-d|-f FILE"},
+    {"echo", 0, 99, "n", "echo [-n] WORD…"},
+    {"cat", 1, 9, "", "cat FILE…"},
+    {"rm", 1, 9, "f", "rm [-f] FILE…"},
+    {"cp", 2, 2, "", "cp FROM TO"},
+    {"mv", 2, 2, "", "mv FROM TO"},
+    {"ls", 1, 1, "", "ls DIRECTORY"},
+    {"sleep", 1, 1, "", "sleep SECONDS"},
+    {"test", 1, 1, "edf", "test -e|-d|-f FILE"},
     {"modprobe", 1, 1, "", "modprobe MODULE"},
 };
 
