@@ -351,6 +351,47 @@ TEST_F(stm32_rproc, without_trust_zone_its_register_changes_nothing) {
   in_thread([&] { EXPECT_EQ(start(), 0); });
 }
 
+/// What an SCMI reset controller is to its consumers.
+class recorded_resets final : public drivers::reset_controller {
+ public:
+  class line final : public drivers::reset_control {
+   public:
+    line(std::vector<std::string>& calls, int& result) : calls_(calls), result_(result) {}
+    int assert_reset() override { return calls_.emplace_back("assert"), result_; }
+    int deassert_reset() override { return calls_.emplace_back("deassert"), result_; }
+    int status() override { return 0; }
+
+   private:
+    std::vector<std::string>& calls_;
+    int& result_;
+  };
+  std::unique_ptr<drivers::reset_control> get(const dt::phandle_args& specifier) override {
+    EXPECT_EQ(specifier.args.at(0), 11u);  // RST_SCMI_MCU_HOLD_BOOT
+    return std::make_unique<line>(calls, result);
+  }
+  std::vector<std::string> calls;
+  int result = 0;
+};
+
+TEST_F(stm32_rproc, a_reset_named_hold_boot_takes_the_place_of_the_register) {
+  make(changed_tree({{"resets = <&rcc 8225>;", "resets = <&rcc 8225>, <&scmi 11>;"},
+                     {"reset-names = \"mcu_rst\";", "reset-names = \"mcu_rst\", \"hold_boot\";"},
+                     {"mlahb: ahb {", "scmi: scmi { #reset-cells = <1>; };\n\tmlahb: ahb {"}}));
+  install("rpmsg_echo");
+  recorded_resets resets;
+  before_boot = [&] { host->machine().provide<drivers::reset_controller>(board->tree().by_label("scmi"), &resets); };
+  in_thread([&] {
+    EXPECT_EQ(start(), 0);
+    EXPECT_THAT(resets.calls, ElementsAre("deassert", "assert"));
+    EXPECT_EQ(stop(), 0);
+    EXPECT_THAT(resets.calls, ElementsAre("deassert", "assert", "assert"));
+    EXPECT_THAT(writes.take(), Not(Contains(HasSubstr("MP_GCR"))));
+    resets.result = -EIO;
+    EXPECT_EQ(start(), EIO);
+  });
+  EXPECT_THAT(log(), Contains("failed to set hold boot"));
+}
+
 // §9.10
 TEST_F(stm32_rproc, with_two_channels_nobody_is_asked_before_a_stop) {
   set("ipcc.channels", "2");
@@ -370,6 +411,66 @@ TEST_F(stm32_rproc, with_two_channels_nobody_is_asked_before_a_stop) {
 }
 
 // ------------------------------------------------------------------------------------------------------------- life
+
+TEST_F(stm32_rproc, detaches_and_attaches_while_the_core_keeps_sending) {
+  make();
+  firmware("send_every", "200us");
+  boot_loader_starts("rpmsg_echo");
+  in_thread([&] {
+    for (int round = 0; round < 2; ++round) {
+      EXPECT_EQ(start(), 0);
+      EXPECT_THAT(talk("hello"), HasSubstr("hello"));
+      settle(50);
+      EXPECT_EQ(detach(), 0);
+      EXPECT_LT(took_ms, 50);
+      settle(50);
+    }
+    EXPECT_EQ(start(), 0);
+    EXPECT_THAT(talk("hello"), HasSubstr("hello"));
+    EXPECT_EQ(stop(), 0);
+  });
+  EXPECT_THAT(oopses(), IsEmpty());
+}
+
+TEST_F(stm32_rproc, a_host_that_lost_its_power_while_attached_finds_the_core_and_attaches) {
+  make();
+  boot_loader_starts("rpmsg_echo");
+  in_thread(
+      [&] {
+        EXPECT_EQ(start(), 0);
+        EXPECT_EQ(talk("hello"), "hello");
+      },
+      1);
+  host->kernel().power_off();
+  sc_core::sc_start(sc_core::sc_time(1, sc_core::SC_US));
+  in_thread([&] {
+    EXPECT_EQ(state(), "detached\n");
+    EXPECT_EQ(start(), 0);
+    EXPECT_EQ(state(), "attached\n");
+    EXPECT_EQ(detach(), 0);
+    EXPECT_EQ(state(), "detached\n");
+  });
+  EXPECT_THAT(events.all("core.start"), SizeIs(1));
+  EXPECT_THAT(oopses(), IsEmpty());
+}
+
+TEST_F(stm32_rproc, garbage_in_the_place_of_the_table_fails_the_attach) {
+  make();
+  boot_loader([&] {
+    poke(BKP18R, CRUN);
+    poke(BKP17R, TABLE);
+  });
+  std::array<std::uint32_t, 256> garbage{};
+  for (std::uint32_t i = 0; i < garbage.size(); ++i) garbage[i] = 0x9E3779B9u * (i + 1);
+  ASSERT_TRUE(board->debug_write(TABLE, garbage.data(), sizeof garbage));
+  in_thread([&] {
+    for (int round = 0; round < 2; ++round) {
+      EXPECT_EQ(start(), EINVAL);
+      EXPECT_EQ(state(), "detached\n");
+    }
+  });
+  EXPECT_EQ(memory(TABLE, sizeof garbage), std::string(reinterpret_cast<char*>(garbage.data()), sizeof garbage));
+}
 
 TEST_F(stm32_rproc, unbinding_while_attached_powers_the_core_off) {
   make();

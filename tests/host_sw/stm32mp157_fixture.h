@@ -12,15 +12,20 @@
 
 namespace rpsim::test {
 
-/// The tree with one text in it replaced.
-inline std::unique_ptr<dt::tree> changed_tree(const std::string& from, const std::string& to) {
+/// The tree with texts in it replaced.
+inline std::unique_ptr<dt::tree> changed_tree(const std::vector<std::pair<std::string, std::string>>& changes) {
   std::ostringstream text;
   text << std::ifstream(PLATFORMS "/stm32mp157.dts").rdbuf();
   std::string source = text.str();
-  const std::size_t at = source.find(from);
-  EXPECT_NE(at, std::string::npos) << from;
-  source.replace(at, from.size(), to);
+  for (const auto& [from, to] : changes) {
+    const std::size_t at = source.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    if (at != std::string::npos) source.replace(at, from.size(), to);
+  }
   return dt::tree::compile_text(source, "stm32mp157.dts");
+}
+inline std::unique_ptr<dt::tree> changed_tree(const std::string& from, const std::string& to) {
+  return changed_tree({{from, to}});
 }
 
 /// The host's writes to the registers of the life cycle, in order: "MP_GCR=1".
@@ -118,6 +123,7 @@ class stm32mp157_test : public testing::Test {
   /// Boots the host, then runs a user process.
   void in_thread(std::function<void()> body, double seconds = 10) {
     host = std::make_unique<host::linux_host>(board->host(), context, board->tree(), options);
+    if (before_boot) before_boot();
     host->boot();
     os::thread& t = host->kernel().spawn("shell", [this, body] {
       while (!host->booted()) host->kernel().msleep(10);
@@ -160,6 +166,7 @@ class stm32mp157_test : public testing::Test {
   std::unique_ptr<platform> board;
   host::options options;
   std::unique_ptr<host::linux_host> host;
+  std::function<void()> before_boot;
   double took_ms = 0;
 };
 
