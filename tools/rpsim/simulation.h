@@ -36,7 +36,6 @@ class simulation final : private trace_sink, private system_view {
   ~simulation() override;
 
   rpsim::trace& events() { return context_.trace; }
-  param_registry& params() { return context_.params; }
   /// To the end of the steps or the limit. Readers that joined the trace before see every event; the checks come last.
   void run();
 

@@ -17,7 +17,6 @@ class state_tracker {
   /// "" if nothing was heard of it.
   std::string_view state(std::string_view what) const;
   void set(std::string_view what, std::string_view state) { states_[std::string(what)] = state; }
-  const std::map<std::string, std::string, std::less<>>& all() const { return states_; }
 
  private:
   std::map<std::string, std::string, std::less<>> states_;
