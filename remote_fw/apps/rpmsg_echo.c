@@ -41,12 +41,12 @@ unsigned connection(void) { return connected ? hosts : 0; }
 
 void disconnect(void) {
   rpmsg_close();
-  connected = false;
+  connected = for_ever = false;
   poll_at = 0;
   poll_us = FIRST_POLL_US;
 }
 
-void stay_connected(void) { for_ever = true; }
+void stay_connected(void) { for_ever = connected; }
 
 void look_for_host(uint64_t now) {
   if (connected && !for_ever && rpmsg_lost()) {

@@ -39,7 +39,7 @@ void look_for_host(uint64_t now);
 unsigned connection(void);
 /* Lets go of the rings, and looks for a host again. */
 void disconnect(void);
-/* From now on, takes the host for connected for ever. */
+/* Takes the host for connected, whatever its status says, until disconnect(). */
 void stay_connected(void);
 
 #endif

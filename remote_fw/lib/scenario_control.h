@@ -33,7 +33,7 @@ enum sc_detach {
 /* Parameters, in register order: X(name, unit, default, description). unit: us, bool, count, or an enum above.
  * Which part of it firmware makes use of depends on its chip. */
 #define SC_PARAMS(X)                                                                                \
-  X(shutdown, SHUTDOWN, 0, "how RP_MBOX_SHUTDOWN is answered")                                      \
+  X(shutdown, SHUTDOWN, 0, "how a request to shut down is answered")                                \
   X(suspend, SUSPEND, 0, "how RP_MBOX_SUSPEND_SYSTEM is answered")                                  \
   X(ack_delay, US, 80, "from the request's interrupt to the start of the answer")                   \
   X(deinit_time, US, 200, "work of closing drivers, before device-manager resources are returned")  \

@@ -210,6 +210,13 @@ TEST_F(stm32_echo, acknowledges_a_detach_and_goes_on_with_rings_that_are_no_long
   EXPECT_THAT(world.deeds, Not(Contains("mark 2"))) << "it takes the new host for the old one";
   EXPECT_THAT(world.received(), Contains(message{1025, 1024, "still there"}).Times(testing::Gt(1)))
       << "and tells it, from stale places in new rings, what was said to the old one";
+  world.params[test::FW_detach] = SC_DETACH_STOPS_USING_RINGS;
+  world.detach();
+  sc_start(us(1000));
+  attach();
+  world.set_status(0);
+  attach();
+  expect_echo("healed");
 }
 
 TEST_F(stm32_echo, shuts_down_before_it_acknowledges_and_parks) {
