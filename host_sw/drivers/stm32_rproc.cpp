@@ -31,6 +31,16 @@ constexpr int ELFCLASS32 = 1;
 constexpr unsigned EM_NONE = 0;
 constexpr int SMC_NOT_SUPPORTED = -1;
 
+constexpr const char* COMPATIBLE = "st,stm32mp1-m4";
+
+/// Declared before time starts, so that a scenario can set it, and found again by the device.
+param& parse_time_param(os::machine& machine) {
+  return machine.os().context().params.time(
+      {machine.os().name() + ".stm32_rproc_parse", provenance::assumed, "assumed: property look-ups and a log line",
+       "what probing the STM32MP1's M4 takes after its watchdog interrupt is requested"},
+      {20, sc_core::SC_US});
+}
+
 /// Register and bits that a property names: phandle, offset, mask.
 struct syscon_field {
   std::shared_ptr<regmap> map;
@@ -42,14 +52,7 @@ struct syscon_field {
 class stm32_rproc {
  public:
   stm32_rproc(os::machine& machine, os::device& dev, stm32_options options)
-      : machine_(machine),
-        dev_(dev),
-        options_(std::move(options)),
-        parse_time_(machine.os().context().params.time(
-            {machine.os().name() + ".stm32_rproc_parse", provenance::assumed,
-             "assumed: property look-ups and a log line",
-             "what probing the STM32MP1's M4 takes after its watchdog interrupt is requested"},
-            {20, sc_core::SC_US})) {}
+      : machine_(machine), dev_(dev), options_(std::move(options)), parse_time_(parse_time_param(machine)) {}
   stm32_rproc(const stm32_rproc&) = delete;
   stm32_rproc& operator=(const stm32_rproc&) = delete;
 
@@ -484,9 +487,10 @@ int stm32_rproc::stop() {
 }  // namespace
 
 os::platform_driver stm32_rproc_driver(os::machine& machine, stm32_options options) {
+  if (!machine.tree().compatible(COMPATIBLE).empty()) parse_time_param(machine);
   return {
       .name = "stm32-rproc",
-      .compatible = {"st,stm32mp1-m4"},
+      .compatible = {COMPATIBLE},
       .probe =
           [&machine, options = std::move(options)](os::device& dev) {
             auto core = std::make_shared<stm32_rproc>(machine, dev, options);

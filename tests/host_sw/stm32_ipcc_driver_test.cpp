@@ -1,10 +1,9 @@
 // The IPCC mailbox driver, its blocking sends, and EXTI's interrupts, on the real models of a whole STM32MP157. The M4
 // is held in reset; the test is its side.
 
-#include "host_sw/drivers/stm32_ipcc.h"
-
 #include "host_sw/drivers/mailbox.h"
 #include "host_sw/drivers/stm32_exti.h"
+#include "host_sw/drivers/stm32_ipcc.h"
 #include "host_sw/drivers/syscon.h"
 #include "platforms/platform.h"
 #include "tests/host_sw/fake_host.h"
