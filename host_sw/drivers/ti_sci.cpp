@@ -74,10 +74,7 @@ param& timeout_param(os::machine& machine) {
 }  // namespace
 
 ti_sci::ti_sci(os::machine& machine, os::device& dev)
-    : machine_(machine),
-      dev_(dev),
-      timeout_(timeout_param(machine)),
-      slot_free_(machine.os()) {
+    : machine_(machine), dev_(dev), timeout_(timeout_param(machine)), slot_free_(machine.os()) {
   for (unsigned i = 0; i < MAX_MESSAGES; ++i) transfers_.push_back(std::make_unique<transfer>(machine.os()));
 }
 

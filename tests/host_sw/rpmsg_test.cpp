@@ -415,7 +415,7 @@ TEST_F(rpmsg_test, a_module_that_does_not_exist_cannot_be_loaded) {
 TEST_F(rpmsg_test, a_driver_that_cannot_probe_leaves_the_channel_unbound) {
   EXPECT_EQ(0, bus->modprobe("rpmsg_client_sample"));
   EXPECT_EQ(0, bus->modprobe("rpmsg_client_sample"));  // loading it again changes nothing
-  announce("rpmsg-client-sample", 0xFFFFFFFF);  // its hello has no destination
+  announce("rpmsg-client-sample", 0xFFFFFFFF);         // its hello has no destination
   ASSERT_EQ(1u, bus->channels().size());
   EXPECT_EQ("", bus->channels()[0].driver);
   EXPECT_TRUE(logged("rpmsg_dev_probe: failed: -22"));
