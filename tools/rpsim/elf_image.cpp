@@ -22,7 +22,12 @@ std::string_view range(std::string_view image, std::uint64_t offset, std::uint64
   return offset <= image.size() && size <= image.size() - offset ? image.substr(offset, size) : std::string_view{};
 }
 
-std::optional<std::string_view> resource_table(std::string_view image, const Elf32_Ehdr& header) {
+struct table_section {
+  std::uint32_t address;
+  std::string_view content;
+};
+
+std::optional<table_section> resource_table(std::string_view image, const Elf32_Ehdr& header) {
   const auto names = at<Elf32_Shdr>(image, header.e_shoff + std::uint64_t{header.e_shstrndx} * sizeof(Elf32_Shdr));
   if (!names) return std::nullopt;
   const std::string_view strings = range(image, names->sh_offset, names->sh_size);
@@ -30,7 +35,9 @@ std::optional<std::string_view> resource_table(std::string_view image, const Elf
     const auto section = at<Elf32_Shdr>(image, header.e_shoff + std::uint64_t{i} * sizeof(Elf32_Shdr));
     if (!section || section->sh_name >= strings.size()) continue;
     const std::string_view name = strings.substr(section->sh_name);
-    if (name.substr(0, name.find('\0')) == ".resource_table") return range(image, section->sh_offset, section->sh_size);
+    if (name.substr(0, name.find('\0')) == ".resource_table") {
+      return table_section{section->sh_addr, range(image, section->sh_offset, section->sh_size)};
+    }
   }
   return std::nullopt;
 }
@@ -73,6 +80,12 @@ std::vector<elf_segment> elf_segments(std::string_view image) {
   return segments;
 }
 
+std::uint32_t elf_resource_table(std::string_view image) {
+  const auto header = at<Elf32_Ehdr>(image, 0);
+  const auto table = header ? resource_table(image, *header) : std::nullopt;
+  return table ? table->address : 0;
+}
+
 std::vector<std::string> elf_warnings(std::string_view image) {
   std::vector<std::string> warnings;
   const auto header = at<Elf32_Ehdr>(image, 0);
@@ -94,7 +107,7 @@ std::vector<std::string> elf_warnings(std::string_view image) {
   if (elf_segments(image).size() != loadable)
     warnings.emplace_back("it is truncated: a segment lies outside the file, EINVAL");
   if (const auto table = resource_table(image, *header)) {
-    table_warnings(*table, warnings);
+    table_warnings(table->content, warnings);
   } else {
     warnings.emplace_back("it has no resource table: no rpmsg");
   }

@@ -17,6 +17,9 @@ struct elf_segment {
 /// PT_LOAD segments of a little-endian ELF32 file; those that leave the file are left out.
 std::vector<elf_segment> elf_segments(std::string_view image);
 
+/// Address of the section .resource_table; 0 if there is none.
+std::uint32_t elf_resource_table(std::string_view image);
+
 /// What Linux's loader would refuse, and what it would not see but the core would: reference/remoteproc-core.md §3.2,
 /// §4.
 std::vector<std::string> elf_warnings(std::string_view image);

@@ -13,6 +13,7 @@ namespace rpsim::tool {
 namespace {
 
 constexpr std::uint64_t POWER_UP_REFERENCE = 1ull << 63;
+constexpr const char* STM32_RPROC = "st,stm32mp1-m4";
 constexpr const char* REMOTEPROC_CLASS = "/sys/class/remoteproc";
 
 bool is_wait(const step& s) {
@@ -174,8 +175,8 @@ void simulation::check_names() {
   }
   for (const bootloader_action& b : scenario_.bootloader) {
     check_core(b.core, b.where);
-    if (manager_of(*platform_) == nullptr)
-      refuse(b.where, "this platform has no device manager for a boot loader to ask");
+    if (manager_of(*platform_) == nullptr && platform_->tree().compatible(STM32_RPROC).empty())
+      refuse(b.where, "this platform has nothing that a boot loader knows how to start");
   }
   for (const step& s : scenario_.steps) {
     const auto* f = std::get_if<fault_spec>(&s.action);
@@ -430,16 +431,41 @@ void simulation::read_initial_states() {
 void simulation::boot_loader() {
   for (const bootloader_action& b : scenario_.bootloader) {
     const dt::node core = platform_->find_core(b.core)->node();
-    device_manager& dm = *manager_of(*platform_);
-    const unsigned device = core.references("power-domains", "#power-domain-cells").at(0).args.at(0);
-    dm.boot_device(device, POWER_UP_REFERENCE);
-    // The image has to be there when the CPU looks: after the power is, and a delta before reset is seen to be
-    // released.
-    while (dm.module_line(device).read() != module_state::enable)
-      sc_core::wait(dm.module_line(device).value_changed_event());
-    load_image(core, *images_.at(b.file));
-    sc_core::wait(sc_core::SC_ZERO_TIME);
+    const std::string& image = *images_.at(b.file);
+    if (device_manager* dm = manager_of(*platform_)) {
+      start_by_device_manager(*dm, core, image);
+    } else {
+      start_by_registers(core, image);
+    }
   }
+}
+
+void simulation::start_by_device_manager(device_manager& dm, const dt::node& core, std::string_view image) {
+  const unsigned device = core.references("power-domains", "#power-domain-cells").at(0).args.at(0);
+  dm.boot_device(device, POWER_UP_REFERENCE);
+  // The image has to be there when the CPU looks: after the power is, and a delta before reset is seen to be released.
+  while (dm.module_line(device).read() != module_state::enable)
+    sc_core::wait(dm.module_line(device).value_changed_event());
+  load_image(core, image);
+  sc_core::wait(sc_core::SC_ZERO_TIME);
+}
+
+/// U-Boot's stm32_copro, which runs on the host's processor: the image, BOOT_MCU pulsed, then what Linux reads at probe
+/// and at attach (reference/stm32mp1.md §5.2).
+void simulation::start_by_registers(const dt::node& core, std::string_view image) {
+  load_image(core, image);
+  const dt::node rproc = platform_->tree().compatible(STM32_RPROC).at(0);
+  const auto write = [&](std::string_view syscon, std::uint32_t value) {
+    const std::vector<std::uint32_t> cells = rproc.cells(syscon);  // block, offset, mask
+    if (cells.size() != 3) return;
+    const std::uint64_t base = platform_->tree().by_phandle(cells[0]).reg().at(0).base;
+    (void)platform_->host().bus().write(base + cells[1], std::as_bytes(std::span(&value, 1)));
+  };
+  constexpr std::uint32_t CRUN = 2;
+  write("st,syscfg-holdboot", 1);
+  write("st,syscfg-holdboot", 0);
+  write("st,syscfg-m4-state", CRUN);
+  write("st,syscfg-rsc-tbl", elf_resource_table(image));
 }
 
 void simulation::load_image(const dt::node& core, std::string_view elf) {

@@ -81,6 +81,8 @@ class simulation final : private trace_sink, private system_view {
 
   void play();
   void boot_loader();
+  void start_by_device_manager(device_manager& dm, const dt::node& core, std::string_view image);
+  void start_by_registers(const dt::node& core, std::string_view image);
   void load_image(const dt::node& core, std::string_view elf);
   void read_initial_states();
   shell& shell_of(const step& s) { return shells_.at(s.shell); }
