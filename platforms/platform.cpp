@@ -303,6 +303,15 @@ void platform::impl::bind_power_and_resets() {
 
 void platform::impl::tie_off() {
   for (const auto& m : models) {
+    // A window that no initiator can reach, a bus master without a bus: something is missing in the node.
+    for (unsigned i = 0; m->target(i) != nullptr; ++i) {
+      if (m->target(i)->get_base_port().bind_count() == 0) {
+        m->node().fail(fmt::format("is on no bus: `reg` lacks entry {}", i));
+      }
+    }
+    if (auto* initiator = m->initiator(); initiator != nullptr && initiator->get_base_port().bind_count() == 0) {
+      m->node().fail("leads nowhere: no core names it");
+    }
     for (sc_core::sc_object* child : m->get_child_objects()) {
       if (auto* in = dynamic_cast<line_in*>(child); in != nullptr && in->bind_count() == 0) in->bind(low);
       if (auto* out = dynamic_cast<line_out*>(child); out != nullptr && out->bind_count() == 0) {

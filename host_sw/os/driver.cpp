@@ -99,7 +99,13 @@ void machine::create_devices() {
 
 int machine::really_probe(platform_driver& d, device& dev) {
   dev.driver = &d;
-  const int error = d.probe(dev);
+  int error = 0;
+  try {
+    error = d.probe(dev);
+  } catch (const dt::error& e) {  // a property that of_*() would not find or not understand
+    kernel_.printk(log_level::err, dev.name, e.what());
+    error = -EINVAL;
+  }
   if (error == 0) {
     const std::string directory = "/sys/bus/platform/drivers/" + d.name;
     vfs_.add_symlink(device_path(dev) + "/driver", directory);

@@ -24,6 +24,9 @@ struct scale {
 constexpr std::array<scale, 5> TIME_SCALES{{{"ps", 1}, {"ns", 1e3}, {"us", 1e6}, {"ms", 1e9}, {"s", 1e12}}};
 constexpr std::array<scale, 4> FREQUENCY_SCALES{{{"Hz", 1}, {"kHz", 1e3}, {"MHz", 1e6}, {"GHz", 1e9}}};
 
+// Half of what 64 bits of picoseconds hold: two such times can be added.
+constexpr double LONGEST_PS = 9.2e18;
+
 std::string_view trim(std::string_view s) {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
   while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
@@ -94,7 +97,15 @@ tl::expected<double, std::string> parse_quantity(std::string_view text, std::str
     return value;
   }
   for (const scale& s : known) {
-    if (s.suffix == suffix) return value * s.factor;
+    if (s.suffix != suffix) continue;
+    const double scaled = value * s.factor;
+    if (unit == "s" && std::abs(scaled) > LONGEST_PS) {
+      return tl::unexpected(fmt::format("'{}' is longer than simulated time can be (106 days)", text));
+    }
+    if (unit == "s" && scaled != 0 && std::abs(scaled) < 0.5) {
+      return tl::unexpected(fmt::format("'{}' is shorter than a picosecond, the unit of simulated time", text));
+    }
+    return scaled;
   }
   std::string right;
   for (const scale& s : known) right += fmt::format("{}{}", right.empty() ? "" : ", ", s.suffix);
@@ -343,7 +354,11 @@ tl::expected<void, std::string> param_registry::set(std::string_view name, std::
   }
   param& p = *it->second;
   auto parsed = distribution::parse(value, p.unit_);
-  if (!parsed) return tl::unexpected(fmt::format("{}: {}", name, parsed.error()));
+  if (!parsed) {
+    const std::string quoted = fmt::format("'{}'", value);
+    return tl::unexpected(parsed.error().starts_with(quoted) ? fmt::format("{}: {}", name, parsed.error())
+                                                             : fmt::format("{}: {}: {}", name, quoted, parsed.error()));
+  }
   if (parsed->lower() < p.minimum_) {
     return tl::unexpected(fmt::format("{}: '{}' goes below {}", name, value, format_quantity(p.minimum_, p.unit_)));
   }

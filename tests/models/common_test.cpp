@@ -24,6 +24,8 @@ TEST(params, quantities_are_read_in_their_unit) {
   EXPECT_THAT(parse_quantity("80 Hz", "s").error(), HasSubstr("expected one of ps, ns, us, ms, s"));
   EXPECT_THAT(parse_quantity("never-ack", "acks|never-acks").error(), HasSubstr("did you mean never-acks?"));
   EXPECT_THAT(parse_quantity("1e999s", "s").error(), HasSubstr("not a number"));
+  EXPECT_THAT(parse_quantity("20000000s", "s").error(), HasSubstr("longer than simulated time"));
+  EXPECT_THAT(parse_quantity("0.1ps", "s").error(), HasSubstr("shorter than a picosecond"));
 }
 
 TEST(params, a_quantity_survives_being_written_and_read) {

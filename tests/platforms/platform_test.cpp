@@ -73,19 +73,21 @@ const std::string TWICE =
 
 INSTANTIATE_TEST_SUITE_P(
     platform, refused,
-    testing::Values(bad_tree{"unknown_compatible",
-                             "\tx: x@1000 { compatible = \"rpsim,srm\"; reg = <0 0x1000 0 0x1000>; };\n",
-                             "p.dts:7:14: /x@1000: compatible", "did you mean \"rpsim,sram\"?"},
-                    bad_tree{"overlap",
-                             "\tx: x@80001000 { compatible = \"rpsim,sram\"; reg = <0 0x80001000 0 0x1000>; };\n",
-                             "p.dts:7:", "ddr"},
-                    bad_tree{"no_such_output", NO_OUTPUT.c_str(), "p.dts:7:", "9 is not an output of m"},
-                    bad_tree{"more_outputs_than_inputs", UNEVEN.c_str(), "p.dts:7:", "names 2 outputs"},
-                    bad_tree{"input_driven_twice", TWICE.c_str(), "p.dts:7:", "driven twice"},
-                    bad_tree{"two_of_one_name",
-                             "\tram@1000 { compatible = \"rpsim,sram\"; reg = <0 0x1000 0 0x1000>; };\n"
-                             "\tram@2000 { compatible = \"rpsim,sram\"; reg = <0 0x2000 0 0x1000>; };\n",
-                             "p.dts:8:", "a second instance called ram"}),
+    testing::Values(
+        bad_tree{"unknown_compatible", "\tx: x@1000 { compatible = \"rpsim,srm\"; reg = <0 0x1000 0 0x1000>; };\n",
+                 "p.dts:7:14: /x@1000: compatible", "did you mean \"rpsim,sram\"?"},
+        bad_tree{"overlap", "\tx: x@80001000 { compatible = \"rpsim,sram\"; reg = <0 0x80001000 0 0x1000>; };\n",
+                 "p.dts:7:", "ddr"},
+        bad_tree{"missing_reg",
+                 "\tx: sram { compatible = \"rpsim,rat\"; reg = <0 0x1000 0 0x1000>; rpsim,regions = <4>; };\n",
+                 "p.dts:7:", "leads nowhere"},
+        bad_tree{"no_such_output", NO_OUTPUT.c_str(), "p.dts:7:", "9 is not an output of m"},
+        bad_tree{"more_outputs_than_inputs", UNEVEN.c_str(), "p.dts:7:", "names 2 outputs"},
+        bad_tree{"input_driven_twice", TWICE.c_str(), "p.dts:7:", "driven twice"},
+        bad_tree{"two_of_one_name",
+                 "\tram@1000 { compatible = \"rpsim,sram\"; reg = <0 0x1000 0 0x1000>; };\n"
+                 "\tram@2000 { compatible = \"rpsim,sram\"; reg = <0 0x2000 0 0x1000>; };\n",
+                 "p.dts:8:", "a second instance called ram"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST(platform, a_tree_without_a_host_is_refused) {

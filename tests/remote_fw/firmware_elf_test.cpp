@@ -1,4 +1,5 @@
-// What the ELFs of the STM32MP157's firmware are made of: what a loader sees (reference/stm32mp1.md §1, §5.1, §7).
+// What the firmware's ELFs are made of: what a loader sees (reference/stm32mp1.md §1, §5.1, §7; reference/k3.md §4.2,
+// §4.5).
 
 #include <elf.h>
 #include <gmock/gmock.h>
@@ -20,7 +21,7 @@ namespace {
 class elf_file {
  public:
   explicit elf_file(const std::string& application) {
-    std::ifstream in(RPSIM_FIRMWARE "/stm32mp157-m4/" + application + ".elf", std::ios::binary);
+    std::ifstream in(RPSIM_FIRMWARE "/" + application + ".elf", std::ios::binary);
     bytes_.assign(std::istreambuf_iterator<char>(in), {});
   }
   template <class T>
@@ -68,7 +69,7 @@ class elf_file {
 };
 
 struct stm32_elf : testing::TestWithParam<std::string> {
-  const elf_file file{GetParam()};
+  const elf_file file{"stm32mp157-m4/" + GetParam()};
 };
 
 TEST_P(stm32_elf, is_an_arm_executable_whose_segments_lie_in_linuxs_carveouts) {
@@ -145,6 +146,50 @@ TEST_P(stm32_elf, describes_two_vrings_of_sixteen_and_a_trace_buffer) {
 INSTANTIATE_TEST_SUITE_P(images, stm32_elf,
                          testing::Values("rpmsg_echo", "rpmsg_echo_fixed_vrings", "rpmsg_echo_fixed_outside",
                                          "rpmsg_echo_short_table"),
+                         [](const auto& info) { return info.param; });
+
+// The AM62x M4F: IRAM, DRAM and the DDR carveout; 16 + 64 vectors.
+struct k3_elf : testing::TestWithParam<std::string> {
+  static constexpr std::uint32_t TABLE = 0x9CC00000;
+  const elf_file file{"k3-am62x-m4f/" + GetParam()};
+};
+
+TEST_P(k3_elf, is_an_arm_executable_whose_segments_lie_where_linux_can_load_them) {
+  EXPECT_EQ(file.header().e_machine, EM_ARM);
+  ASSERT_FALSE(file.loaded().empty());
+  for (const Elf32_Phdr& s : file.loaded()) {
+    const std::uint32_t end = s.p_paddr + s.p_memsz;
+    EXPECT_TRUE(end <= 0x40000 || (s.p_paddr >= TABLE && end <= TABLE + 0xE00000)) << std::hex << s.p_paddr;
+  }
+}
+
+TEST_P(k3_elf, starts_from_the_vectors_at_0_and_names_its_native_twin_at_0x200) {
+  EXPECT_EQ(file.word_at(4) & 1, 1u) << "Thumb";
+  EXPECT_GT(file.word_at(0), 0x30000u) << "stack in DRAM";
+  EXPECT_LE(file.word_at(0), 0x40000u);
+  EXPECT_EQ(file.text_at(0x20C), RPSIM_NOTE_NAME);
+  const std::string id = "k3-am62x-m4f/" + GetParam();
+  EXPECT_EQ(file.text_at(0x214), id);
+  EXPECT_TRUE(std::ifstream(std::string(RPSIM_IMAGES "/") + id + ".so")) << id;
+}
+
+TEST_P(k3_elf, carries_its_table_at_the_carveout_and_declares_the_shutdown_capability_or_does_not) {
+  const auto table = file.section(".resource_table");
+  ASSERT_TRUE(table);
+  EXPECT_EQ(table->sh_addr, TABLE);
+  EXPECT_EQ(file.word_at(TABLE), 1u);
+  bool vendor = false;
+  for (std::uint32_t i = 0; i < file.word_at(TABLE + 4); ++i) {
+    const std::uint32_t entry = TABLE + file.word_at(TABLE + 16 + 4 * i);
+    if (file.word_at(entry) == RSC_VDEV) {
+      EXPECT_EQ(file.word_at(entry + 24), 0x200u) << "status 0, two vrings";
+    }
+    vendor = vendor || file.word_at(entry) == 128;
+  }
+  EXPECT_EQ(vendor, GetParam() == "rpmsg_echo");
+}
+
+INSTANTIATE_TEST_SUITE_P(images, k3_elf, testing::Values("rpmsg_echo", "rpmsg_echo_unflagged"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

@@ -74,6 +74,12 @@ TEST_F(elf_image_test, what_linux_would_refuse_is_said_ahead) {
   EXPECT_THAT(elf_warnings(image()), ElementsAre(HasSubstr("big-endian")));
 }
 
+TEST_F(elf_image_test, a_cut_off_end_is_a_warning) {
+  std::string text = image();
+  text.pop_back();
+  EXPECT_THAT(elf_warnings(text), ElementsAre(HasSubstr("section headers lie outside the file")));
+}
+
 TEST_F(elf_image_test, segment_outside_the_file_is_a_warning_and_no_segment) {
   program.p_filesz = program.p_memsz = 100000;
   const std::string text = image();

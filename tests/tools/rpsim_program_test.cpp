@@ -202,6 +202,37 @@ TEST_F(rpsim_program, several_scenarios_have_a_verdict_each_and_files_each) {
   EXPECT_TRUE(fs::exists(file("t-boot-and-echo.jsonl")));
 }
 
+TEST_F(rpsim_program, scenarios_of_one_name_do_not_share_a_file) {
+  fs::create_directories(file("other"));
+  fs::copy(K3 + "boot-and-echo.yaml", file("other/boot-and-echo.yaml"));
+  const auto r =
+      rpsim({"run", "-q", "--trace", file("t.jsonl"), K3 + "boot-and-echo.yaml", file("other/boot-and-echo.yaml")});
+  EXPECT_EQ(r.status, 0) << r.err;
+  EXPECT_TRUE(fs::exists(file("t-k3-boot-and-echo.jsonl")));
+  EXPECT_TRUE(fs::exists(file("t-other-boot-and-echo.jsonl")));
+}
+
+TEST_F(rpsim_program, a_file_that_cannot_be_written_is_2_and_named) {
+  for (const char* path : {"/dev/full", "/nowhere/t"}) {
+    const auto r = rpsim({"run", "-q", "--trace", path, K3 + "boot-and-echo.yaml"});
+    EXPECT_EQ(r.status, 2);
+    EXPECT_THAT(r.err, HasSubstr(path));
+  }
+}
+
+TEST_F(rpsim_program, a_reader_that_has_gone_does_not_end_the_run) {
+  const auto r = run_subprocess(
+      {"bash", "-c", RPSIM_PROGRAM " run " + K3 + "boot-and-echo.yaml | head -1; exit ${PIPESTATUS[0]}"});
+  EXPECT_EQ(r.status, 0) << r.err;
+  EXPECT_EQ(r.out, "boot-and-echo\n");
+}
+
+TEST_F(rpsim_program, a_command_that_does_not_exist_gets_the_nearest_one) {
+  const auto r = rpsim({"rnu"});
+  EXPECT_EQ(r.status, 2);
+  EXPECT_THAT(r.err, HasSubstr("did you mean 'run'?"));
+}
+
 TEST_F(rpsim_program, setting_on_the_command_line_wins) {
   const auto r = rpsim({"run", "-q", "-p", "ack_delay=30ms", "--json", "-", K3 + "graceful-shutdown.yaml"});
   EXPECT_EQ(r.status, 1);  // it expects 10 ms

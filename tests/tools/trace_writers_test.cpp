@@ -99,7 +99,7 @@ TEST_F(writers_test, perfetto_has_tracks_slices_and_arrows) {
   EXPECT_EQ(slices["dm for host 12"][0]["name"], "GET_DEVICE ACK");
   EXPECT_EQ(slices["TI-SCI host 12"][0]["dur"], 4.0);
   EXPECT_EQ(slices["shell"][0]["name"], "echo stop > /f");
-  ASSERT_EQ(arrows.size(), 2u);
+  ASSERT_EQ(arrows.size(), 3u);  // SHUTDOWN to its answer; a request to its service, and back
   for (const auto& [id, ends] : arrows) {
     EXPECT_FALSE(ends.first.is_null()) << id;
     EXPECT_FALSE(ends.second.is_null()) << id;
@@ -107,6 +107,21 @@ TEST_F(writers_test, perfetto_has_tracks_slices_and_arrows) {
   EXPECT_EQ(tracks.at(arrows[1].first["tid"]), "mailbox0 FIFO 1");
   EXPECT_EQ(tracks.at(arrows[1].second["tid"]), "mailbox0 FIFO 0");
   EXPECT_EQ(arrows[1].second["ts"], 3.0);
+}
+
+TEST_F(writers_test, a_response_on_its_way_through_the_proxy_is_no_new_request) {
+  const auto story = +[](script s) {
+    s.at_us(1).emit("secure_proxy", "tisci.sent", {{"host", 12u}, {"seq", 0u}, {"msg", "GET_DEVICE"}});
+    s.emit("dm", "tisci.request", {{"host", 12u}, {"seq", 0u}, {"msg", "GET_DEVICE"}});
+    s.at_us(90).emit("secure_proxy", "tisci.sent", {{"host", 12u}, {"seq", 0u}, {"msg", "GET_DEVICE"}});
+    s.emit("dm", "tisci.response", {{"host", 12u}, {"seq", 0u}, {"msg", "GET_DEVICE"}, {"result", "ACK"}});
+  };
+  const json trace = json::parse(write<perfetto_writer>(story, "s"));
+  std::vector<double> lengths;
+  for (const json& e : trace["traceEvents"]) {
+    if (e["ph"] == "X") lengths.push_back(e["dur"]);
+  }
+  EXPECT_EQ(lengths, (std::vector<double>{89, 89}));
 }
 
 TEST_F(writers_test, perfetto_of_a_run_that_broke_off_is_still_whole) {

@@ -87,18 +87,36 @@ run_report in_child(const std::string& file, const std::function<run_report()>& 
   }
 }
 
+/// What each scenario's files are called after: the stem; where two share one, with their folder; failing that,
+/// numbered.
+std::vector<std::string> distinct_names(const std::vector<std::string>& files) {
+  const auto stem = [](const std::string& f) { return fs::path(f).stem().string(); };
+  const auto longer = [&](const std::string& f) {
+    return fmt::format("{}-{}", fs::absolute(f).parent_path().filename().string(), stem(f));
+  };
+  std::vector<std::string> names;
+  for (const std::string& f : files) {
+    const bool shared = std::ranges::count(files, stem(f), stem) > 1;
+    std::string name = shared ? longer(f) : stem(f);
+    while (std::ranges::find(names, name) != names.end()) name += "-again";
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
 /// out.json for one scenario, out-<scenario>.json for each of several.
-std::string per_scenario(const std::string& path, const std::string& file, bool several) {
+std::string per_scenario(const std::string& path, const std::string& name, bool several) {
   if (path.empty() || path == "-" || !several) return path;
   const fs::path p(path);
-  return (p.parent_path() /
-          fmt::format("{}-{}{}", p.stem().string(), fs::path(file).stem().string(), p.extension().string()))
-      .string();
+  return (p.parent_path() / fmt::format("{}-{}{}", p.stem().string(), name, p.extension().string())).string();
 }
 
 void say(FILE* to, const std::string& text) {
+  errno = 0;
   std::fwrite(text.data(), 1, text.size(), to);
-  std::fflush(to);
+  if (std::fflush(to) != 0 && errno != EPIPE && to == stdout) {
+    throw cannot_write(fmt::format("standard output: {}", std::strerror(errno)));
+  }
 }
 
 }  // namespace
@@ -113,13 +131,18 @@ int run(const run_command_options& o, const resources& where) {
   const run_options& r = o.run;
   const bool stdout_taken = r.trace == "-" || r.perfetto == "-" || r.vcd == "-" || o.json == "-" || o.junit == "-";
   std::vector<run_report> reports;
-  for (const std::string& file : files) {
+  const std::vector<std::string> names = distinct_names(files);
+  for (std::size_t n = 0; n < files.size(); ++n) {
+    const std::string& file = files[n];
     run_options mine = r;
-    mine.trace = per_scenario(r.trace, file, several);
-    mine.perfetto = per_scenario(r.perfetto, file, several);
-    mine.vcd = per_scenario(r.vcd, file, several);
-    if (several && !r.artifacts.empty()) mine.artifacts = r.artifacts + "/" + fs::path(file).stem().string();
-    if (several && !r.artifacts.empty()) fs::create_directories(r.artifacts);
+    mine.trace = per_scenario(r.trace, names[n], several);
+    mine.perfetto = per_scenario(r.perfetto, names[n], several);
+    mine.vcd = per_scenario(r.vcd, names[n], several);
+    if (several && !r.artifacts.empty()) {
+      mine.artifacts = r.artifacts + "/" + names[n];
+      std::error_code failed;
+      fs::create_directories(r.artifacts, failed);  // where it fails, the run says so
+    }
     if (o.json == "-" || o.junit == "-") mine.verbosity = -1;
     if (several && !reports.empty() && mine.verbosity >= 0 && !stdout_taken) say(stdout, "\n");
     reports.push_back(in_child(file, [&] { return run_scenario(file, mine, where); }));

@@ -98,6 +98,10 @@ std::vector<std::string> elf_warnings(std::string_view image) {
     warnings.push_back(
         fmt::format("its machine is {}, not Arm: Linux does not look, the core cannot run it", header->e_machine));
   }
+  if (header->e_shoff + std::uint64_t{header->e_shnum} * sizeof(Elf32_Shdr) > image.size()) {
+    warnings.emplace_back("it is truncated: its section headers lie outside the file, EINVAL");
+    return warnings;
+  }
   if (header->e_phnum == 0) warnings.emplace_back("it has no program headers: EINVAL");
   unsigned loadable = 0;
   for (unsigned i = 0; i < header->e_phnum; ++i) {

@@ -86,7 +86,7 @@ class writers {
     if (!o.vcd.empty()) add(std::make_unique<vcd_writer>(open(o.vcd), s.name), std::max(level, trace_level::detail));
     if (!o.artifacts.empty()) {
       if (::mkdir(o.artifacts.c_str(), 0777) != 0 && errno != EEXIST) {
-        throw std::runtime_error(fmt::format("{}: {}", o.artifacts, std::strerror(errno)));
+        throw cannot_write(fmt::format("{}: {}", o.artifacts, std::strerror(errno)));
       }
       add(std::make_unique<json_lines_writer>(open(o.artifacts + "/trace.jsonl"), s.name, o.seed), level);
     }
@@ -98,16 +98,22 @@ class writers {
     for (const auto& out : outputs_) flush_.add(*out);
     trace_.add(flush_);
   }
-  ~writers() {
-    trace_.remove(flush_);
-    for (const auto& s : sinks_) trace_.remove(*s);
-    sinks_.clear();  // some write their end; then the outputs close
+  ~writers() { detach(); }
+  /// Writes what is left. @throws cannot_write if a file could not take everything.
+  void finish() {
+    detach();
+    for (const auto& out : outputs_) out->check();
   }
   writers(const writers&) = delete;
   writers& operator=(const writers&) = delete;
   std::string unmodelled() const { return unmodelled_ != nullptr ? unmodelled_->text() : ""; }
 
  private:
+  void detach() {
+    trace_.remove(flush_);
+    for (const auto& s : sinks_) trace_.remove(*s);
+    sinks_.clear();  // some write their end
+  }
   void add(std::unique_ptr<trace_sink> s, trace_level level) {
     trace_.add(*s, level);
     sinks_.push_back(std::move(s));
@@ -216,12 +222,20 @@ run_report run_scenario(const std::string& file, const run_options& options, con
     sim.run();
     judge(report, sim, s);
     if (!options.artifacts.empty()) {
-      for (const auto& [name, content] : sim.artifacts())
-        output(fmt::format("{}/{}", options.artifacts, name)).write(content);
+      for (const auto& [name, content] : sim.artifacts()) {
+        output out(fmt::format("{}/{}", options.artifacts, name));
+        out.write(content);
+        out.check();
+      }
     }
-    if (options.unmodelled) output("-").write(files.unmodelled());
+    const std::string unmodelled = options.unmodelled ? files.unmodelled() : "";
+    files.finish();
+    if (!unmodelled.empty()) output("-").write(unmodelled);
   } catch (const refused& r) {
     refuse(report, r.problems);
+  } catch (const cannot_write& e) {
+    report.outcome = verdict::refused;
+    report.problems = {e.what()};
   } catch (const std::exception& e) {
     report.outcome = verdict::broken;
     report.problems = {fmt::format("{}: internal error: {}", file, e.what())};

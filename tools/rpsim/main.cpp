@@ -1,13 +1,18 @@
 // rpsim: the command line. What each command does is in commands.cpp.
 
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <systemc>
 
+#include "models/common/params.h"
 #include "tools/rpsim/commands.h"
 #include "tools/rpsim/diagnostics.h"
+#include "tools/rpsim/output.h"
 
 int sc_main(int, char**) { return 0; }  // Debian's libsystemc wants one; it is never called
 
@@ -34,6 +39,15 @@ class command_line {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
+      std::vector<std::string> commands;
+      for (const CLI::App* c : app_.get_subcommands({})) commands.push_back(c->get_name());
+      if (argc > 1 && argv[1][0] != '-' && std::ranges::find(commands, argv[1]) == commands.end()) {
+        const std::string near = rpsim::nearest(argv[1], commands);
+        error(fmt::format("there is no command '{}'{}", argv[1],
+                          near.empty() ? fmt::format("; there are {}", fmt::join(commands, ", "))
+                                       : fmt::format("; did you mean '{}'?", near)));
+        return 2;
+      }
       return app_.exit(e) == 0 ? 0 : 2;
     }
     return status_;
@@ -143,8 +157,12 @@ class command_line {
 
 int main(int argc, char** argv) {
   set_up_diagnostics();
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone ends what is written to it, not the run
   try {
     return command_line().go(argc, argv);
+  } catch (const cannot_write& e) {
+    error(e.what());
+    return 2;
   } catch (const std::exception& e) {
     error(e.what());
     return 3;

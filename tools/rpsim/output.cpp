@@ -9,13 +9,13 @@
 
 namespace rpsim::tool {
 
-output::output(const std::string& path) {
+output::output(const std::string& path) : path_(path) {
   if (path == "-") {
     fd_ = STDOUT_FILENO;
     return;
   }
   fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd_ < 0) throw std::runtime_error(fmt::format("{}: {}", path, std::strerror(errno)));
+  if (fd_ < 0) throw cannot_write(fmt::format("{}: {}", path, std::strerror(errno)));
   owned_ = true;
 }
 
@@ -30,11 +30,20 @@ void output::flush() {
   while (left != 0) {
     const ssize_t done = ::write(fd_, at, left);
     if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) break;  // the reader has gone (a closed pipe): nobody is left to tell
+    if (done <= 0) {
+      if (errno != EPIPE) error_ = errno;
+      break;
+    }
     at += done;
     left -= static_cast<std::size_t>(done);
   }
   buffer_.clear();
+}
+
+void output::check() {
+  flush();
+  if (error_ == 0) return;
+  throw cannot_write(fmt::format("{}: {}", path_ == "-" ? "standard output" : path_, std::strerror(error_)));
 }
 
 void append_json_string(fmt::memory_buffer& to, std::string_view text) {

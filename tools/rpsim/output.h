@@ -4,14 +4,21 @@
 
 #include <fmt/format.h>
 
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
 namespace rpsim::tool {
 
+/// A file that cannot be made or written: the user's to mend.
+class cannot_write : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 class output {
  public:
-  /// @throws std::runtime_error if the file cannot be made.
+  /// @throws cannot_write if the file cannot be made.
   explicit output(const std::string& path);
   ~output();
   output(const output&) = delete;
@@ -27,9 +34,14 @@ class output {
   void settle() {
     if (buffer_.size() > 64 * 1024) flush();
   }
+  /// A failure is kept for check(): a sink must not throw. A reader of a pipe that has gone is none.
   void flush();
+  /// @throws cannot_write if something could not be written.
+  void check();
 
  private:
+  std::string path_;
+  int error_ = 0;
   int fd_ = -1;
   bool owned_ = false;
   fmt::memory_buffer buffer_;

@@ -151,6 +151,9 @@ void perfetto_writer::mailbox(const event& e) {
   slice(fifo, w.name, w.begin, e.time);
   if (w.name == "SHUTDOWN") asked_["SHUTDOWN_ACK"] = {fifo, w.begin};
   if (w.name == "ECHO_REQUEST") asked_["ECHO_REPLY"] = {fifo, w.begin};
+  if (w.name == "SUSPEND_SYSTEM") {
+    for (const char* answer : {"SUSPEND_ACK", "SUSPEND_CANCEL", "SUSPEND_AUTO"}) asked_[answer] = {fifo, w.begin};
+  }
   if (const auto it = asked_.find(w.name); it != asked_.end()) {
     arrow(it->second.first, it->second.second, fifo, w.begin);
     asked_.erase(it);
@@ -160,16 +163,21 @@ void perfetto_writer::mailbox(const event& e) {
 void perfetto_writer::tisci(const event& e) {
   const std::pair key{e.number("host"), e.number("seq")};
   if (e.name == "tisci.sent") {
-    requests_[key] = {std::string(e.text("msg")), e.time, e.time};
+    // A response crosses the proxy as well, with its request's host and number: that request is being served.
+    if (const auto it = requests_.find(key); it != requests_.end() && it->second.served) return;
+    requests_[key] = {std::string(e.text("msg")), e.time, e.time, false};
   } else if (const auto it = requests_.find(key); it != requests_.end()) {
     if (e.name == "tisci.request") {
+      if (it->second.served) it->second = {std::string(e.text("msg")), e.time, e.time, false};  // never answered
       it->second.taken = e.time;
+      it->second.served = true;
     } else {
       const std::string asker = fmt::format("TI-SCI host {}", key.first);
       const std::string server = fmt::format("{} for host {}", e.source, key.first);
       slice(asker, it->second.name, it->second.sent, e.time);
       slice(server, fmt::format("{} {}", it->second.name, e.text("result")), it->second.taken, e.time);
       arrow(asker, it->second.sent, server, it->second.taken);
+      arrow(server, it->second.taken, asker, e.time);
       requests_.erase(it);
     }
   }

@@ -28,7 +28,7 @@ class json_lines_writer final : public trace_sink {
 
 /// Chrome trace events, as ui.perfetto.dev reads them. A track for every source; slices for states, for the phases of
 /// the shutdown handshake, for shell lines, for words in a mailbox FIFO and for TI-SCI requests; arrows from a TI-SCI
-/// request to its service, and from SHUTDOWN and ECHO_REQUEST to their answers.
+/// request to its service and back to who asked, and from SHUTDOWN, SUSPEND_SYSTEM and ECHO_REQUEST to their answers.
 class perfetto_writer final : public trace_sink {
  public:
   perfetto_writer(output& out, std::string_view scenario);
@@ -47,6 +47,7 @@ class perfetto_writer final : public trace_sink {
   struct request {
     std::string name;
     sc_core::sc_time sent, taken;
+    bool served = false;
   };
 
   unsigned track(const std::string& name);
