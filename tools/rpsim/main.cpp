@@ -83,7 +83,9 @@ class command_line {
                           "rpsim run scenarios/k3/graceful-shutdown.yaml --perfetto stop.json");
     c->add_option("FILE", run_.files, "scenario files, directories of them, or - for standard input")->required();
     settings(c);
-    c->add_option("--seed", run_.run.seed, "seed of every random draw")->capture_default_str();
+    c->add_option("--seed", run_.run.seed, "seed of every random draw")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     c->add_flag_function(
         "-v", [this](std::int64_t n) { run_.run.verbosity = static_cast<int>(n); },
         "more detail; -vv: every bus access");
