@@ -338,7 +338,7 @@ int k3_rproc::stop() {
               return sci_->proc_get_status(processor_id_, status) == 0 && (status.status & ti_sci::STATUS_WFI) != 0;
             },
         .free_channel = [this] { free_mailbox(); },
-        .handshake = [this](std::string_view phase) { handshake(phase); },
+        .handshake = [this](std::string_view phase, sc_core::sc_time limit) { handshake(phase, limit); },
     };
     if (const int error = shutdown_handshake(policy_, link); error != 0) return error;
   } else if (policy_.asks) {
@@ -399,9 +399,13 @@ int k3_rproc::handle_resource(std::uint32_t type, std::span<const std::byte> pay
   return HANDLED;
 }
 
-void k3_rproc::handshake(std::string_view phase) {
-  kernel().events().emit(fmt::format("remoteproc{}", rproc_->index()), "handshake",
-                         {{"phase", phase}, {"variant", policy_.name}});
+void k3_rproc::handshake(std::string_view phase, sc_core::sc_time limit) {
+  const std::string source = fmt::format("remoteproc{}", rproc_->index());
+  if (limit == sc_core::SC_ZERO_TIME) {
+    kernel().events().emit(source, "handshake", {{"phase", phase}, {"variant", policy_.name}});
+  } else {
+    kernel().events().emit(source, "handshake", {{"phase", phase}, {"variant", policy_.name}, {"limit", limit}});
+  }
 }
 
 // ------------------------------------------------------------------------------------------------------ system sleep

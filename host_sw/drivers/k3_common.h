@@ -89,7 +89,7 @@ class k3_rproc {
 
   void log(os::log_level level, std::string text) { kernel().printk(level, dev_.name, std::move(text)); }
   os::kernel& kernel() const { return machine_.os(); }
-  void handshake(std::string_view phase);
+  void handshake(std::string_view phase, sc_core::sc_time limit = {});
 
   os::machine& machine_;
   os::device& dev_;

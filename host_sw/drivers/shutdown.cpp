@@ -67,20 +67,20 @@ int shutdown_handshake(const shutdown_policy& policy, const shutdown_link& link)
     return failed(error, policy.halts_anyway ? fmt::format("Sending SHUTDOWN message failed: {}", error)
                                              : fmt::format("PM mbox_send_message failed: {}", error));
   }
-  link.handshake("requested");
+  link.handshake("requested", sc_core::sc_time(policy.ack_timeout_ms, sc_core::SC_MS));
   if (link.acknowledged.wait_timeout(k.msecs_to_jiffies(policy.ack_timeout_ms)) == 0) {
-    link.handshake("timeout");
+    link.handshake("timeout", {});
     return failed(-EBUSY, policy.halts_anyway ? "Timeout waiting SHUTDOWN_ACK message"
                                               : "timeout waiting for rproc completion event");
   }
-  link.handshake("acked");
+  link.handshake("acked", sc_core::sc_time(WFI_TIMEOUT_US, sc_core::SC_US));
   if (policy.frees_channel) link.free_channel();
   if (const int error = k.poll_timeout(link.in_wfi, WFI_SLEEP_US, WFI_TIMEOUT_US); error != 0) {
-    link.handshake("no_wfi");
+    link.handshake("no_wfi", {});
     // Only v1 says anything about it.
     return policy.halts_anyway ? failed(error, "Timeout waiting for remote proc to be in WFI state") : error;
   }
-  link.handshake("wfi_seen");
+  link.handshake("wfi_seen", {});
   return 0;
 }
 

@@ -37,8 +37,9 @@ struct shutdown_link {
   std::function<int()> send_shutdown;  // < 0: -errno
   std::function<bool()> in_wfi;        // one PROC_GET_STATUS
   std::function<void()> free_channel;
-  std::function<void(std::string_view phase)>
-      handshake;  // event `handshake`: requested, acked, wfi_seen, timeout, no_wfi
+  /// Event `handshake`: requested, acked, wfi_seen, timeout, no_wfi; requested and acked with how long the driver
+  /// waits for what comes next.
+  std::function<void(std::string_view phase, sc_core::sc_time limit)> handshake;
 };
 
 /// Asks the core to shut down and waits until it has parked. 0 when the core may be reset: it is in WFI, or the policy
