@@ -222,7 +222,35 @@ void simulation::unwatch(const std::string& name) {
 
 // ---- running
 
+namespace {
+/// Stops the kernel at the end of the delta cycle in which something happens.
+class pause_at final : public trace_sink {
+ public:
+  pause_at(rpsim::trace& t, const std::function<bool(const event&)>& reached) : trace_(t), reached_(reached) {
+    trace_.add(*this, trace_level::detail);
+  }
+  ~pause_at() override { trace_.remove(*this); }
+  void on_event(const event& e) override {
+    if (hit || !reached_(e)) return;
+    hit = true;
+    sc_core::sc_pause();
+  }
+  bool hit = false;
+
+ private:
+  rpsim::trace& trace_;
+  const std::function<bool(const event&)>& reached_;
+};
+
+bool over() { return sc_core::sc_get_status() == sc_core::SC_STOPPED; }
+}  // namespace
+
 void simulation::run() {
+  begin();
+  finish();
+}
+
+void simulation::begin() {
   events().add(*this, trace_level::detail);
   checks_ = std::make_unique<checks>(scenario_, states_);
   events().add(*checks_, trace_level::detail);
@@ -232,7 +260,22 @@ void simulation::run() {
   events().add(*invariants_, trace_level::detail);
 
   sc_core::sc_spawn([this] { play(); }, "scenario");
-  sc_core::sc_start(scenario_.limit, sc_core::SC_EXIT_ON_STARVATION);
+}
+
+bool simulation::run_until(const sc_core::sc_time& when) {
+  const sc_core::sc_time now = sc_core::sc_time_stamp();
+  if (when > now) sc_core::sc_start(std::min(when, scenario_.limit) - now, sc_core::SC_RUN_TO_TIME);
+  return !over() && when < scenario_.limit;
+}
+
+bool simulation::run_until(const std::function<bool(const event&)>& reached) {
+  const pause_at here(events(), reached);
+  sc_core::sc_start(scenario_.limit - sc_core::sc_time_stamp(), sc_core::SC_EXIT_ON_STARVATION);
+  return here.hit && !over();
+}
+
+void simulation::finish() {
+  if (!over()) sc_core::sc_start(scenario_.limit - sc_core::sc_time_stamp(), sc_core::SC_EXIT_ON_STARVATION);
   if (!finished_) {
     for (const auto& [name, sh] : shells_) {
       if (sh.at_work != nullptr)

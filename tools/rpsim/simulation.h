@@ -2,6 +2,7 @@
 // One simulated system, and the scenario playing on it.
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -38,6 +39,15 @@ class simulation final : private trace_sink, private system_view {
   rpsim::trace& events() { return context_.trace; }
   /// To the end of the steps or the limit. Readers that joined the trace before see every event; the checks come last.
   void run();
+  /// The same in parts, with room for a fork between them: begin(), run_until() any number of times, finish().
+  void begin();
+  /// @return false if the run ended before that.
+  bool run_until(const sc_core::sc_time& when);
+  /// To the end of the delta cycle with the first event that satisfies.
+  bool run_until(const std::function<bool(const event&)>& reached);
+  void finish();
+  /// For what happens between them: parameters, and the generators at a fork.
+  sim_context& context() { return context_; }
 
   /// What went wrong in steps, then faults that took no effect, then the expectations (if the steps went through).
   std::vector<check_result> results() const;
