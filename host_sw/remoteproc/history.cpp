@@ -1,7 +1,9 @@
 #include "host_sw/remoteproc/history.h"
 
+#include <algorithm>
 #include <stdexcept>
 
+#include "host_sw/remoteproc/histories.h"
 #include "host_sw/remoteproc/rproc_internal.h"
 
 namespace rpsim::remoteproc {
@@ -53,9 +55,11 @@ class cleanup final : public history {
 int history::restart(rproc::impl& r, const firmware& fw) { return r.start(fw); }
 
 std::unique_ptr<history> make_history(std::string_view name) {
-  if (name == "main") return std::make_unique<history>();
   if (name == "cleanup") return std::make_unique<cleanup>();
-  throw std::invalid_argument(fmt::format("no history '{}' of the remoteproc core; there are main and cleanup", name));
+  if (std::ranges::find(histories(), name, &history_description::name) != histories().end())
+    return std::make_unique<history>();
+  throw std::invalid_argument(
+      fmt::format("no history '{}' of the remoteproc core (there are: {})", name, history_names()));
 }
 
 }  // namespace rpsim::remoteproc

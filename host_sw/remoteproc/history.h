@@ -23,7 +23,7 @@ class history {
   virtual void stopped() {}
 };
 
-/// "main" or "cleanup". @throws std::invalid_argument for another name.
+/// One of histories(). @throws std::invalid_argument for another name.
 std::unique_ptr<history> make_history(std::string_view name);
 
 }  // namespace rpsim::remoteproc

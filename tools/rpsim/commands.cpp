@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "host_sw/linux_host.h"
+#include "host_sw/remoteproc/histories.h"
 #include "platforms/platform.h"
 #include "tools/rpsim/diagnostics.h"
 #include "tools/rpsim/output.h"
@@ -42,6 +43,21 @@ std::vector<std::string> expand(const std::vector<std::string>& names) {
     files.insert(files.end(), found.begin(), found.end());
   }
   return files;
+}
+
+/// Indented, with lines of a readable length.
+std::string paragraph(std::string_view text) {
+  constexpr std::size_t WIDTH = 100;
+  std::string result, line;
+  const auto end_line = [&] { result += "  " + std::exchange(line, "") + "\n"; };
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string_view word = text.substr(at, text.find(' ', at) - at);
+    if (!line.empty() && line.size() + 1 + word.size() > WIDTH) end_line();
+    line += (line.empty() ? "" : " ") + std::string(word);
+    at += word.size() + 1;
+  }
+  end_line();
+  return result;
 }
 
 /// Runs `work` in a process of its own and brings its report here.
@@ -248,6 +264,13 @@ int platforms(bool variants, const resources& where) {
     say(stdout, fmt::format("\nhost: core      {}\n", fmt::join(host_core_words(), ", ")));
     say(stdout, fmt::format("host: shutdown  {}\n", fmt::join(host_shutdown_words(), ", ")));
     say(stdout, fmt::format("host: crash     {}\n", fmt::join(host_crash_words(), ", ")));
+    say(stdout, "\nhost: core is the history of the remoteproc core and of its drivers:\n");
+    for (const remoteproc::history_description& h : remoteproc::histories()) {
+      say(stdout, fmt::format("\n{}\n{}", h.name, paragraph(h.text)));
+      for (const remoteproc::unconfirmed& u : h.rests_on) {
+        say(stdout, fmt::format("{}", paragraph(fmt::format("? {}: {}", u.topic, u.footnote))));
+      }
+    }
   }
   return 0;
 }

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "host_sw/os/os.h"
+#include "host_sw/remoteproc/histories.h"
 #include "models/common/params.h"
 #include "tools/rpsim/checks.h"
 #include "tools/rpsim/invariants.h"
@@ -25,7 +26,11 @@ std::string problem::message() const {
 }
 
 const std::vector<std::string>& host_core_words() {
-  static const std::vector<std::string> words{"main", "cleanup"};
+  static const std::vector<std::string> words = [] {
+    std::vector<std::string> names;
+    for (const remoteproc::history_description& h : remoteproc::histories()) names.emplace_back(h.name);
+    return names;
+  }();
   return words;
 }
 const std::vector<std::string>& host_shutdown_words() {
