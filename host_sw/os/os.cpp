@@ -767,6 +767,11 @@ bool kernel::try_read(std::uint64_t pa, void* to, std::size_t n) {
   impl_->after_access();
   return ok;
 }
+bool kernel::try_write(std::uint64_t pa, const void* from, std::size_t n) {
+  const bool ok = n == 0 || impl_->core.bus().write(pa, {static_cast<const std::byte*>(from), n}) == bus_status::ok;
+  impl_->after_access();
+  return ok;
+}
 
 void kernel::init_irq() {
   if (impl_->gicd == 0) return;

@@ -207,8 +207,9 @@ class kernel {
   void memcpy_fromio(void* to, std::uint64_t pa, std::size_t n);
   void memcpy_toio(std::uint64_t pa, const void* from, std::size_t n);
   void memset_io(std::uint64_t pa, std::uint8_t value, std::size_t n);
-  /// Without the oops: for code that must survive (core dumps, debugfs). false on a bus error.
+  /// Without the oops: for code that must survive (core dumps, debugfs, /dev/mem). false on a bus error.
   bool try_read(std::uint64_t pa, void* to, std::size_t n);
+  bool try_write(std::uint64_t pa, const void* from, std::size_t n);
 
   // ---- interrupts (irq = GIC interrupt id; SPI n is 32 + n)
   using irq_handler = std::function<irqreturn()>;

@@ -38,6 +38,18 @@ TEST_F(checks_test, order_lets_others_come_between) {
   EXPECT_EQ(verdict(), "");
 }
 
+TEST_F(checks_test, an_outcome_names_only_errors_that_came) {
+  expect("outcomes: { default: re-attach ENOMEM (oops H4) }\n");
+  scenario_->outcome = *outcome_of(*scenario_, "main");
+  checks_ = std::make_unique<checks>(*scenario_, states_);
+  auto s = play();
+  EXPECT_EQ(verdict(), "nothing gave ENOMEM");
+  s.emit("shell", "shell.done", {{"result", "ENOMEM"}, {"output", ""}});
+  EXPECT_EQ(verdict(), "nothing gave oops H4");
+  s.emit("host", "host.oops", {{"hazard", "H7"}}).emit("host", "host.oops", {{"hazard", "H4"}});
+  EXPECT_EQ(verdict(), "");
+}
+
 TEST_F(checks_test, order_that_is_reversed_fails_and_says_what_is_missing) {
   expect("expect: [{ order: [core.wfi, reset.assert] }]");
   play().at_us(1).emit("dm", "reset.assert").at_us(2).emit("m4f", "core.wfi");

@@ -178,6 +178,82 @@ TEST(parse_scenario, anything_is_refused_or_read_and_nothing_more) {
   }
 }
 
+// ---- what differs with the host core's history
+
+const std::string BY_HISTORY = R"(
+steps:
+  - run: cat /f
+    expect: { default: EINVAL, cleanup: { result: 0, output: hello } }
+  - run: cat /g
+    when: cleanup
+  - run: cat /h
+    when: not cleanup
+expect:
+  - state: { remoteproc0: offline, m4f: reset }
+    when: main
+  - never: bus.error
+violates: [{ invariant: host-oops, when: main }]
+outcomes:
+  cleanup: hello
+  default: EINVAL
+)";
+
+scenario settled(const std::string& text, const std::string& core) {
+  scenario s = parsed(text);
+  s.host.core.text = core;
+  settle(s);
+  return s;
+}
+
+TEST(parse_scenario, each_history_of_the_host_core_has_its_own_course) {
+  const scenario main = settled(HEAD + BY_HISTORY, "main");
+  ASSERT_EQ(main.steps.size(), 2u);
+  EXPECT_EQ(main.steps[0].expect.result, "EINVAL");
+  EXPECT_EQ(main.steps[1].text, "$ cat /h");
+  EXPECT_EQ(main.expect.size(), 3u);
+  EXPECT_EQ(main.violates.at(0).text, "host-oops");
+  EXPECT_EQ(main.outcome.text, "EINVAL");
+
+  const scenario cleanup = settled(HEAD + BY_HISTORY, "cleanup");
+  ASSERT_EQ(cleanup.steps.size(), 2u);
+  EXPECT_EQ(cleanup.steps[0].expect.result, "0");
+  EXPECT_EQ(*cleanup.steps[0].expect.output, "hello");
+  EXPECT_EQ(cleanup.steps[1].text, "$ cat /g");
+  EXPECT_EQ(cleanup.expect.size(), 1u);
+  EXPECT_TRUE(cleanup.violates.empty());
+  EXPECT_EQ(cleanup.outcome.text, "hello");
+}
+
+TEST(parse_scenario, a_history_that_no_outcome_names_has_none) {
+  const scenario s = parsed(HEAD + STEPS + "outcomes: { cleanup: pass }\n");
+  EXPECT_EQ(outcome_of(s, "main"), nullptr);
+  ASSERT_NE(outcome_of(s, "cleanup"), nullptr);
+}
+
+TEST(parse_scenario, wrong_histories_are_refused_with_their_place) {
+  EXPECT_THAT(message(HEAD + "steps:\n  - run: cat /f\n    when: mian\n"),
+              HasSubstr("s.yaml:6:11: the host's core has no history 'mian'; did you mean 'main'?"));
+  EXPECT_THAT(message(HEAD + "steps:\n  - run: cat /f\n    when: not\n"), HasSubstr("is missing, such as `v4`"));
+  EXPECT_THAT(message(HEAD + "steps:\n  - run: cat /f\n    expect: { default: 0, celanup: EBUSY }\n"),
+              HasSubstr("s.yaml:6:27: the host's core has no history 'celanup'; did you mean 'cleanup'?"));
+  EXPECT_THAT(message(HEAD + STEPS + "outcomes: { main cleanup: a, cleanup: b }\n"),
+              HasSubstr("s.yaml:5:30: cleanup is here twice; it was given in line 5 already"));
+  EXPECT_THAT(message(HEAD + STEPS + "expect: [{ when: main }]\n"), HasSubstr("`when` needs something"));
+}
+
+TEST(parse_scenario, a_table_is_looked_at_by_the_names_of_its_fields) {
+  const scenario s =
+      parsed(HEAD + "steps:\n  - table: { keep: image, status: 0, vring1.da: any }\n  - table: { same_as: image }\n");
+  const auto& look = std::get<look_at_table>(s.steps[0].action);
+  EXPECT_EQ(look.keep, "image");
+  EXPECT_THAT(look.fields, ElementsAre(std::pair<std::string, std::uint32_t>("status", 0),
+                                       std::pair<std::string, std::uint32_t>("vring1.da", 0xFFFFFFFF)));
+  EXPECT_EQ(s.steps[0].text, "table: keep as image, status is 0, vring1.da is any");
+  EXPECT_THAT(message(HEAD + "steps: [{ table: { same_as: image } }]\n"), HasSubstr("no `table: { keep: image }`"));
+  EXPECT_THAT(message(HEAD + "steps: [{ table: { statsu: 1 } }]\n"), HasSubstr("did you mean 'status'?"));
+  EXPECT_THAT(message(HEAD + "steps: [{ table: { status: up } }]\n"), HasSubstr("must be a whole number, not 'up'"));
+}
+
 TEST(scenario_schema, has_the_keys_that_the_parser_takes) {
   std::ifstream in(RPSIM_SOURCE_DIR "/scenarios/schema/scenario.schema.json");
   const auto schema = nlohmann::json::parse(in);
@@ -200,7 +276,8 @@ TEST(scenario_schema, has_the_words_that_the_parser_takes) {
   EXPECT_EQ(d["host"]["properties"]["core"]["enum"].get<words>(), host_core_words());
   EXPECT_EQ(d["host"]["properties"]["shutdown"]["enum"].get<words>(), host_shutdown_words());
   EXPECT_EQ(d["host"]["properties"]["crash"]["enum"].get<words>(), host_crash_words());
-  EXPECT_EQ(d["scenario"]["properties"]["violates"]["items"]["enum"].get<words>(), invariant_names());
+  EXPECT_EQ(d["scenario"]["properties"]["violates"]["items"]["anyOf"][0]["enum"].get<words>(), invariant_names());
+  EXPECT_EQ(d["violation"]["properties"]["invariant"]["enum"].get<words>(), invariant_names());
 }
 
 }  // namespace

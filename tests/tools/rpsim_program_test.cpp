@@ -263,7 +263,51 @@ TEST_F(rpsim_program, matrix_is_a_table_of_outcomes) {
   const auto r = rpsim({"matrix", file("in"), "--variants", "none,v2,v3", "-o", file("m.md")});
   EXPECT_EQ(r.status, 0) << r.err;
   EXPECT_THAT(content("m.md"), HasSubstr("| scenario | none | v2 | v3 |"));
-  EXPECT_THAT(content("m.md"), testing::ContainsRegex("graceful-shutdown \\| FAIL: .* \\| pass \\| pass \\|"));
+  EXPECT_THAT(content("m.md"), testing::ContainsRegex("graceful-shutdown.* \\| FAIL: .* \\| pass \\| pass \\|"));
+}
+
+TEST_F(rpsim_program, a_matrix_says_what_each_history_comes_to) {
+  fs::create_directories(file("in"));
+  std::ofstream(file("in/s.yaml")) << R"(scenario: s
+purpose: A crash of a core whose file has gone.
+platform: k3-am62x
+steps:
+  - run: echo stop > /sys/class/remoteproc/remoteproc0/state
+    expect: { main: EINVAL, cleanup: EINVAL }
+outcomes: { cleanup: EINVAL at stop }
+)";
+  const std::vector<std::string> command{"matrix", file("in"),   "--variants", "main,cleanup,v2",
+                                         "-o",     file("m.md"), "-j",         "2"};
+  EXPECT_EQ(rpsim(command).status, 0);
+  EXPECT_THAT(content("m.md"), HasSubstr("| – | EINVAL at stop | – |"));
+
+  auto check = command;
+  check.emplace_back("--check");
+  EXPECT_EQ(rpsim(check).status, 0);
+  std::ofstream(file("m.md"), std::ios::app) << "x";
+  const auto stale = rpsim(check);
+  EXPECT_EQ(stale.status, 1);
+  EXPECT_THAT(stale.err, HasSubstr("m.md is not what the scenarios give now"));
+  EXPECT_THAT(content("m.md"), testing::EndsWith("x"));
+}
+
+TEST_F(rpsim_program, an_outcome_that_does_not_come_true_fails_the_matrix) {
+  fs::create_directories(file("in"));
+  std::ofstream(file("in/s.yaml")) << "scenario: s\npurpose: p.\nplatform: k3-am62x\nsteps: [{ wait: 1ms }]\n"
+                                   << "outcomes: { default: EBUSY at once }\n";
+  const auto r = rpsim({"matrix", file("in"), "--variants", "main", "-o", file("m.md")});
+  EXPECT_EQ(r.status, 1);
+  EXPECT_THAT(r.err, HasSubstr("main: outcome: EBUSY at once: nothing gave EBUSY"));
+  EXPECT_THAT(content("m.md"), HasSubstr("FAIL: outcome: EBUSY at once"));
+}
+
+TEST_F(rpsim_program, a_matrix_of_a_variant_that_does_not_exist_runs_nothing) {
+  for (const char* variants : {"main,claenup", "core=claenup", "colour=main"}) {
+    const auto r = rpsim({"matrix", K3, "--variants", variants, "-o", file("m.md")});
+    EXPECT_EQ(r.status, 2);
+    EXPECT_THAT(r.err, testing::AnyOf(HasSubstr("did you mean 'cleanup'?"), HasSubstr("core, shutdown or crash")));
+    EXPECT_FALSE(fs::exists(file("m.md")));
+  }
 }
 
 }  // namespace

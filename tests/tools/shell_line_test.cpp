@@ -36,6 +36,8 @@ TEST(shell_line, wrong_lines_are_refused_with_what_is_right) {
   EXPECT_THAT(refusal("systemctl stop"), HasSubstr("it has echo, cat, rm, cp, mv, ls, sleep, test"));
   EXPECT_EQ(refusal("cp /a"), "usage: cp FROM TO");
   EXPECT_EQ(refusal("rm -r /a"), "rm has no option -r: rm [-f] FILE…");
+  EXPECT_EQ(refusal("devmem here"), "'here' is no number: devmem ADDRESS [8|16|32|64 [VALUE]]");
+  EXPECT_EQ(refusal("devmem 0x10 12"), "a width of 12 bits: devmem ADDRESS [8|16|32|64 [VALUE]]");
   EXPECT_EQ(refusal("echo x >"), "a file name is missing after '>'");
   EXPECT_EQ(refusal("echo 'x"), "the quote at column 6 is not closed");
   EXPECT_THAT(refusal("cat /a && cat /b"), HasSubstr("one command a step"));

@@ -1,6 +1,11 @@
 #include "tools/rpsim/checks.h"
 
 #include <algorithm>
+#include <cctype>
+#include <set>
+#include <utility>
+
+#include "host_sw/os/os.h"
 
 namespace rpsim::tool {
 
@@ -160,6 +165,39 @@ class log_check final : public checks::check {
   bool found_ = false;
 };
 
+/// An errno or a hazard (`oops H4`) that an outcome names was seen: its words stay true to what runs.
+class outcome_check final : public checks::check {
+ public:
+  explicit outcome_check(const placed_text& text) : check({text.where, fmt::format("outcome: {}", text.text), {}, {}}) {
+    std::string word, before;
+    for (const char c : text.text + " ") {
+      if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-') {
+        word += c;
+        continue;
+      }
+      if (os::errno_value(word) != 0) named_.emplace(word);
+      if (before == "oops") named_.emplace("oops " + word);
+      if (!word.empty()) before = std::exchange(word, "");
+    }
+  }
+  void on_event(const event& e) override {
+    if (named_.empty()) return;
+    if (e.name == "shell.done" || e.name == "rproc.op" || e.name == "rproc.recovery") {
+      named_.erase(std::string(e.text("result")));
+    } else if (e.name == "host.oops") {
+      named_.erase(fmt::format("oops {}", e.text("hazard")));
+    } else if (e.name == "host.log") {
+      std::erase_if(named_, [&](const std::string& error) {
+        return !error.starts_with("oops") && glob_match(fmt::format("*-{}*", os::errno_value(error)), e.text("text"));
+      });
+    }
+  }
+  std::string verdict() const override { return named_.empty() ? "" : fmt::format("nothing gave {}", *named_.begin()); }
+
+ private:
+  std::set<std::string, std::less<>> named_;  // and not seen yet
+};
+
 std::unique_ptr<checks::check> make_check(const expectation& e, const state_tracker& states) {
   return std::visit(
       [&](const auto& what) -> std::unique_ptr<checks::check> {
@@ -178,6 +216,7 @@ std::unique_ptr<checks::check> make_check(const expectation& e, const state_trac
 
 checks::checks(const scenario& s, const state_tracker& states) {
   for (const expectation& e : s.expect) checks_.push_back(make_check(e, states));
+  if (!s.outcome.text.empty()) checks_.push_back(std::make_unique<outcome_check>(s.outcome));
   for (const measure_spec& m : s.measures) {
     measures_.push_back({m.name, m.from.text(), m.to.text(), {}});
     specs_.push_back(&m);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <set>
@@ -12,6 +13,7 @@
 
 #include "host_sw/linux_host.h"
 #include "host_sw/remoteproc/histories.h"
+#include "models/common/params.h"
 #include "platforms/platform.h"
 #include "tools/rpsim/diagnostics.h"
 #include "tools/rpsim/output.h"
@@ -60,47 +62,66 @@ std::string paragraph(std::string_view text) {
   return result;
 }
 
-/// Runs `work` in a process of its own and brings its report here.
-run_report in_child(const std::string& file, const std::function<run_report()>& work) {
-  int ends[2];
-  if (::pipe(ends) != 0) throw std::runtime_error(fmt::format("pipe: {}", std::strerror(errno)));
-  const pid_t child = ::fork();
-  if (child < 0) throw std::runtime_error(fmt::format("fork: {}", std::strerror(errno)));
-  if (child == 0) {
-    ::close(ends[0]);
-    const std::string text = to_json(work());
-    for (std::size_t at = 0; at < text.size();) {
-      const ssize_t done = ::write(ends[1], text.data() + at, text.size() - at);
-      if (done <= 0) ::_exit(3);
-      at += static_cast<std::size_t>(done);
+/// A process of its own that works on one file, and its report.
+class child_run {
+ public:
+  child_run(std::string file, const std::function<run_report()>& work) : file_(std::move(file)) {
+    int ends[2];
+    if (::pipe(ends) != 0) throw std::runtime_error(fmt::format("pipe: {}", std::strerror(errno)));
+    child_ = ::fork();
+    if (child_ < 0) throw std::runtime_error(fmt::format("fork: {}", std::strerror(errno)));
+    if (child_ == 0) {
+      ::close(ends[0]);
+      const std::string text = to_json(work());
+      for (std::size_t at = 0; at < text.size();) {
+        const ssize_t done = ::write(ends[1], text.data() + at, text.size() - at);
+        if (done <= 0) ::_exit(3);
+        at += static_cast<std::size_t>(done);
+      }
+      // The system that was simulated is not taken apart: the kernel does that faster.
+      ::_exit(0);
     }
-    // The system that was simulated is not taken apart: the kernel does that faster.
-    ::_exit(0);
+    ::close(ends[1]);
+    from_ = ends[0];
   }
-  ::close(ends[1]);
-  std::string text;
-  char buffer[65536];
-  for (;;) {
-    const ssize_t got = ::read(ends[0], buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
-    text.append(buffer, static_cast<std::size_t>(got));
+  child_run(const child_run&) = delete;
+  child_run& operator=(const child_run&) = delete;
+
+  /// Waits for its end. Once.
+  run_report report() {
+    std::string text;
+    char buffer[65536];
+    for (;;) {
+      const ssize_t got = ::read(from_, buffer, sizeof buffer);
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) break;
+      text.append(buffer, static_cast<std::size_t>(got));
+    }
+    ::close(from_);
+    int status = 0;
+    while (::waitpid(child_, &status, 0) < 0 && errno == EINTR) {
+    }
+    try {
+      return report_from_json(text);
+    } catch (const std::exception&) {
+      run_report broken;
+      broken.file = broken.scenario = file_;
+      broken.problems = {WIFSIGNALED(status) ? fmt::format("{}: internal error: the run ended by signal {} ({})", file_,
+                                                           WTERMSIG(status), ::strsignal(WTERMSIG(status)))
+                                             : fmt::format("{}: internal error: the run ended with status {}", file_,
+                                                           WEXITSTATUS(status))};
+      return broken;
+    }
   }
-  ::close(ends[0]);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  try {
-    return report_from_json(text);
-  } catch (const std::exception&) {
-    run_report broken;
-    broken.file = broken.scenario = file;
-    broken.problems = {WIFSIGNALED(status) ? fmt::format("{}: internal error: the run ended by signal {} ({})", file,
-                                                         WTERMSIG(status), ::strsignal(WTERMSIG(status)))
-                                           : fmt::format("{}: internal error: the run ended with status {}", file,
-                                                         WEXITSTATUS(status))};
-    return broken;
-  }
+
+ private:
+  std::string file_;
+  pid_t child_ = 0;
+  int from_ = -1;
+};
+
+run_report in_child(const std::string& file, const std::function<run_report()>& work) {
+  return child_run(file, work).report();
 }
 
 /// What each scenario's files are called after: the stem; where two share one, with their folder; failing that,
@@ -312,53 +333,135 @@ int params(const std::string& name, const run_options& o, const resources& where
   return 0;
 }
 
-int matrix(const std::string& directory, const std::vector<std::string>& variants, const std::string& to,
-           const resources& where) {
-  struct variant {
-    std::string name;
-    std::pair<std::string, std::string> setting;
-  };
-  std::vector<variant> columns;
-  for (const std::string& v : variants) {
-    const std::size_t equal = v.find('=');
-    const std::string key = equal == std::string::npos ? "host.shutdown" : v.substr(0, equal);
-    columns.push_back({v,
-                       {key.find('.') == std::string::npos ? "host." + key : key,
-                        equal == std::string::npos ? v : v.substr(equal + 1)}});
+namespace {
+
+struct variant {
+  std::string name, key, value;  // as given; -p key=value
+};
+
+/// `v4` is a history of the host's core, `v2` a shutdown variant, `crash=report` says which it is.
+tl::expected<variant, std::string> parse_variant(const std::string& name) {
+  const std::pair<const char*, const std::vector<std::string>&> kinds[] = {
+      {"host.core", host_core_words()}, {"host.shutdown", host_shutdown_words()}, {"host.crash", host_crash_words()}};
+  const std::size_t equal = name.find('=');
+  const std::string value = equal == std::string::npos ? name : name.substr(equal + 1);
+  std::string key = equal == std::string::npos ? "" : name.substr(0, equal);
+  if (!key.empty() && !key.starts_with("host.")) key = "host." + key;
+  std::vector<std::string> known;
+  for (const auto& [kind, words] : kinds) {
+    if (!key.empty() && key != kind) continue;
+    if (std::ranges::find(words, value) != words.end()) return variant{name, kind, value};
+    known.insert(known.end(), words.begin(), words.end());
   }
-  const std::vector<std::string> files = expand({directory});
+  if (known.empty()) return tl::unexpected(fmt::format("'{}': a variant is of core, shutdown or crash", name));
+  const std::string near = nearest(value, known);
+  return tl::unexpected(near.empty()
+                            ? fmt::format("there is no variant '{}'; there are {}", name, fmt::join(known, ", "))
+                            : fmt::format("there is no variant '{}'; did you mean '{}'?", name, near));
+}
+
+std::string in_cell(std::string text) {
+  std::ranges::replace(text, '|', '/');
+  std::ranges::replace(text, '\n', ' ');
+  return text;
+}
+
+/// What a run gave, for the table: the outcome that the scenario names, if it came true.
+std::string cell(const run_report& r, const placed_text* outcome) {
+  if (r.outcome != verdict::passed) return "FAIL: " + in_cell(r.reason());
+  return outcome != nullptr ? in_cell(outcome->text) : "pass";
+}
+
+}  // namespace
+
+int matrix(const matrix_options& o, const resources& where) {
+  std::vector<variant> columns;
+  for (const std::string& name : o.variants) {
+    auto v = parse_variant(name);
+    if (!v) {
+      error(v.error());
+      return 2;
+    }
+    columns.push_back(std::move(*v));
+  }
+  const std::vector<std::string> files = expand({o.directory});
+  std::vector<scenario> rows;
+  const vocabulary events = vocabulary::built_in();
+  for (const std::string& file : files) {
+    auto s = load_scenario(file, events);
+    if (s) {
+      rows.push_back(std::move(*s));
+    } else {
+      for (const problem& p : s.error()) say(stderr, p.message() + "\n");
+    }
+  }
+  if (rows.size() < files.size()) return 2;
   if (files.empty()) {
-    error(fmt::format("there is no scenario in {}", directory));
+    error(fmt::format("there is no scenario in {}", o.directory));
     return 2;
   }
-  std::string table = "| scenario |";
+
+  // A scenario that names outcomes, and none for a column's history, is not about that history.
+  struct place_in_table {
+    std::size_t row, column;
+    std::unique_ptr<child_run> run;
+  };
+  std::vector<std::vector<std::string>> cells(rows.size(), std::vector<std::string>(columns.size(), "–"));
+  int worst = 0;
+  std::deque<place_in_table> under_way;
+  const auto outcome_in = [&](std::size_t row, std::size_t column) {
+    const scenario& s = rows[row];
+    return outcome_of(s, columns[column].key == "host.core" ? columns[column].value : s.host.core.text);
+  };
+  const auto finish_oldest = [&] {
+    const auto [row, column, run] = std::move(under_way.front());
+    under_way.pop_front();
+    const run_report r = run->report();
+    const placed_text* outcome = outcome_in(row, column);
+    cells[row][column] = cell(r, outcome);
+    const bool bad_input = r.outcome == verdict::refused || r.outcome == verdict::broken;
+    for (const std::string& p : r.problems) say(stderr, p + "\n");
+    // Without outcomes of its own a scenario is about one variant; how it fares under others is what is asked here.
+    if (bad_input || outcome != nullptr) worst = std::max(worst, exit_status(r.outcome));
+    if (r.outcome == verdict::failed && outcome != nullptr) {
+      say(stderr, fmt::format("{} {}: {}\n", rows[row].file, columns[column].name, r.reason()));
+    }
+  };
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    for (std::size_t column = 0; column < columns.size(); ++column) {
+      if (!rows[row].outcomes.empty() && outcome_in(row, column) == nullptr) continue;
+      run_options options;
+      options.verbosity = -1;
+      options.overrides = {{columns[column].key, columns[column].value}};
+      if (under_way.size() >= o.jobs) finish_oldest();
+      under_way.push_back({row, column, std::make_unique<child_run>(rows[row].file, [&] {
+                             return run_scenario(rows[row].file, options, where);
+                           })});
+    }
+  }
+  while (!under_way.empty()) finish_oldest();
+  if (worst >= 2) return worst;
+
+  std::string text = "| scenario |";
   std::string rule = "|---|";
   for (const variant& v : columns) {
-    table += fmt::format(" {} |", v.name);
+    text += fmt::format(" {} |", v.name);
     rule += "---|";
   }
-  table += "\n" + rule + "\n";
-  for (const std::string& file : files) {
-    table += fmt::format("| {} |", fs::path(file).stem().string());
-    for (const variant& v : columns) {
-      run_options o;
-      o.verbosity = -1;
-      o.overrides = {v.setting};
-      const run_report r = in_child(file, [&] { return run_scenario(file, o, where); });
-      if (r.outcome == verdict::refused || r.outcome == verdict::broken) {
-        for (const std::string& p : r.problems) say(stderr, p + "\n");
-        return exit_status(r.outcome);
-      }
-      std::string why = r.reason();
-      std::ranges::replace(why, '|', '/');
-      std::ranges::replace(why, '\n', ' ');
-      table += r.outcome == verdict::passed ? " pass |" : fmt::format(" FAIL: {} |", why);
-      say(stderr, fmt::format("{} {}: {}\n", fs::path(file).stem().string(), v.name, to_string(r.outcome)));
-    }
-    table += "\n";
+  text += "\n" + rule + "\n";
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    text += fmt::format("| **{}** {} |", rows[row].name, in_cell(rows[row].purpose));
+    for (const std::string& c : cells[row]) text += fmt::format(" {} |", c);
+    text += "\n";
   }
-  output(to).write(table);
-  return 0;
+  if (!o.check) {
+    output(o.to).write(text);
+    return worst;
+  }
+  const auto there = read_file(o.to);
+  if (there && *there == text) return worst;
+  error(fmt::format("{} is not what the scenarios give now", o.to));
+  return 1;
 }
 
 }  // namespace rpsim::tool

@@ -19,7 +19,12 @@ int check(const std::vector<std::string>& files, const run_options& o, const res
 int list(const std::string& directory, const resources& where);
 int platforms(bool variants, const resources& where);
 int params(const std::string& platform, const run_options& o, const resources& where);
-int matrix(const std::string& directory, const std::vector<std::string>& variants, const std::string& to,
-           const resources& where);
+struct matrix_options {
+  std::string directory, to;
+  std::vector<std::string> variants;
+  unsigned jobs = 1;
+  bool check = false;  // compares with the file instead of writing it
+};
+int matrix(const matrix_options& o, const resources& where);
 
 }  // namespace rpsim::tool

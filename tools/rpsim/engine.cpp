@@ -139,7 +139,7 @@ class writers {
   unmodelled_collector* unmodelled_ = nullptr;
 };
 
-/// host.core and the like from the command line.
+/// host.core and the like from the command line; then what holds for that host core is left.
 std::vector<problem> override_host(scenario& s, const run_options& o) {
   std::vector<problem> wrong;
   const auto set = [&](const char* name, placed_text& to, const std::vector<std::string>& words) {
@@ -155,6 +155,11 @@ std::vector<problem> override_host(scenario& s, const run_options& o) {
   set("host.core", s.host.core, host_core_words());
   set("host.shutdown", s.host.shutdown, host_shutdown_words());
   set("host.crash", s.host.crash, host_crash_words());
+  if (!wrong.empty()) return wrong;
+  settle(s);
+  if (s.steps.empty()) {
+    wrong.push_back({s.file, {}, fmt::format("none of its steps is for the host core {}", s.host.core.text)});
+  }
   return wrong;
 }
 

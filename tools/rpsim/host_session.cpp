@@ -132,6 +132,19 @@ int host_session::shell(const shell_line& line, std::string& out) {
     if (error != 0) out = fmt::format("modprobe: FATAL: Module {} not found", arguments[0]);
     return error;
   }
+  if (command == "devmem") {
+    const std::uint64_t pa = *c_number(arguments[0]);
+    const std::size_t bytes = arguments.size() > 1 ? *c_number(arguments[1]) / 8 : 4;
+    std::uint64_t value = arguments.size() > 2 ? *c_number(arguments[2]) : 0;
+    const bool ok =
+        arguments.size() > 2 ? host_.kernel().try_write(pa, &value, bytes) : host_.kernel().try_read(pa, &value, bytes);
+    if (!ok) {
+      out = "Bus error";
+      return -EFAULT;
+    }
+    if (arguments.size() < 3) out = fmt::format("0x{:0{}X}", value, 2 * bytes);
+    return 0;
+  }
   if (command == "ls") {
     if (fs.is_directory(arguments[0])) {
       for (const std::string& name : fs.list(arguments[0])) out += name + "\n";

@@ -137,20 +137,26 @@ class command_line {
 
   void add_matrix() {
     CLI::App* c = command("matrix", "Scenarios times host variants, each run, outcomes in a table",
-                          "rpsim matrix scenarios/k3 --variants none,v1,v2,core=cleanup -o matrix.md");
-    c->add_option("DIR", directory_, "scenarios")->required();
-    c->add_option("--variants", columns_, "shutdown variants, or core=…, crash=…")
+                          "rpsim matrix scenarios/stm32mp1 --variants v4,v8,main -o detach.md");
+    c->add_option("DIR", matrix_.directory, "scenarios")->required();
+    c->add_option("--variants", matrix_.variants,
+                  "of `rpsim platforms --variants`: v4, v2, or core=…, shutdown=…, crash=…")
         ->required()
         ->delimiter(',')
         ->type_name("LIST");
-    c->add_option("-o", file_, "the table, in Markdown")->required()->type_name("FILE");
-    c->callback([this] { status_ = matrix(directory_, columns_, file_, resources::find()); });
+    c->add_option("-o", matrix_.to, "the table, in Markdown")->required()->type_name("FILE");
+    c->add_option("-j", matrix_.jobs, "runs at a time")
+        ->capture_default_str()
+        ->check(CLI::Range(1u, 256u))
+        ->type_name("N");
+    c->add_flag("--check", matrix_.check, "write nothing: exit 1 if FILE is not the table that would be written");
+    c->callback([this] { status_ = matrix(matrix_, resources::find()); });
   }
 
   CLI::App app_{"Co-simulates a SoC's host and its remote processors, from scenario files."};
   run_command_options run_;
-  std::string directory_, file_;
-  std::vector<std::string> columns_;
+  matrix_options matrix_;
+  std::string directory_;
   bool variants_ = false;
   int status_ = 0;
 };

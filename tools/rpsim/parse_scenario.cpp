@@ -42,14 +42,48 @@ const std::vector<std::string>& host_crash_words() {
   return words;
 }
 
+bool histories::hold(std::string_view core) const {
+  return names.empty() || std::ranges::find(names, core) != names.end();
+}
+
+const placed_text* outcome_of(const scenario& s, std::string_view core) {
+  const placed_text* otherwise = nullptr;
+  for (const auto& [when, text] : s.outcomes) {
+    if (when.names.empty()) {
+      otherwise = &text;
+    } else if (when.hold(core)) {
+      return &text;
+    }
+  }
+  return otherwise;
+}
+
+void settle(scenario& s) {
+  const std::string& core = s.host.core.text;
+  const auto other = [&](const auto& x) { return !x.when.hold(core); };
+  std::erase_if(s.steps, other);
+  std::erase_if(s.expect, other);
+  for (step& x : s.steps) {
+    for (const auto& [when, expected] : x.expect_by) {
+      if (when.hold(core)) x.expect = expected;
+    }
+  }
+  for (const auto& [name, when] : s.violates_when) {
+    if (when.hold(core)) s.violates.push_back(name);
+  }
+  if (const placed_text* text = outcome_of(s, core)) s.outcome = *text;
+}
+
 const std::vector<key_table>& scenario_grammar() {
   static const std::vector<key_table> tables{
       {"scenario",
        {"scenario", "purpose", "platform", "cores", "files", "params", "host", "bootloader", "faults", "steps",
-        "expect", "measure", "violates", "limit"}},
+        "expect", "measure", "violates", "outcomes", "limit"}},
       {"core", {"as"}},
       {"host", {"core", "shutdown", "crash", "auto_boot"}},
-      {"step", {"run", "wait", "open", "write", "ioctl", "close", "rpmsg", "inject", "set", "at", "in", "expect"}},
+      {"step",
+       {"run", "wait", "open", "write", "ioctl", "close", "rpmsg", "inject", "set", "table", "at", "in", "when",
+        "expect"}},
       {"outcome", {"result", "output", "within", "takes"}},
       {"span", {"min", "max"}},
       {"wait", {"event", "state", "for", "shell", "within"}},
@@ -59,7 +93,10 @@ const std::vector<key_table>& scenario_grammar() {
       {"rpmsg", {"channel", "send", "reply", "within", "times"}},
       {"fault", {"drop", "delay", "duplicate", "corrupt", "nack", "silence", "hang", "lockup", "wake"}},
       {"message", {"mailbox", "tisci", "at", "fifo", "device", "processor", "host", "nth", "times", "by", "xor"}},
-      {"expectation", {"state", "order", "never", "count", "takes", "log"}},
+      {"expectation", {"state", "order", "never", "count", "takes", "log", "when"}},
+      {"table",
+       {"keep", "same_as", "status", "gfeatures", "vring0.da", "vring0.notifyid", "vring1.da", "vring1.notifyid"}},
+      {"violation", {"invariant", "when"}},
       {"order", {"events", "times"}},
       {"never", {"event", "after", "before"}},
       {"takes", {"from", "to", "min", "max"}},
@@ -334,10 +371,21 @@ class parser {
     if (const entry* e = get(m, "violates")) {
       std::set<std::string> seen;
       for (const YAML::Node& n : list(e->value, "violates")) {
-        result_.violates.push_back(word_of(n, "an invariant", invariant_names()));
-        if (n.IsScalar() && !seen.insert(n.Scalar()).second) fail(n, fmt::format("'{}' is here twice", n.Scalar()));
+        placed_text name;
+        if (n.IsMap()) {
+          const map v = keys(n, "violation", "a violation");
+          const entry* what = need(v, "invariant", n, "a violation");
+          const entry* when = need(v, "when", n, "a violation");
+          if (what == nullptr || when == nullptr) continue;
+          name = word_of(what->value, "an invariant", invariant_names());
+          result_.violates_when.emplace_back(name, history_words(when->value));
+        } else {
+          result_.violates.push_back(name = word_of(n, "an invariant", invariant_names()));
+        }
+        if (!seen.insert(name.text).second) fail(n, fmt::format("'{}' is here twice", name.text));
       }
     }
+    if (const entry* e = get(m, "outcomes")) read_outcomes(e->value);
     const entry* e = get(m, "limit");
     result_.limit = e != nullptr ? time(e->value, "limit") : sc_core::sc_time(60, sc_core::SC_SEC);
   }
@@ -346,6 +394,56 @@ class parser {
     if (n.IsSequence()) return {n.begin(), n.end()};
     fail(n, fmt::format("{} must be a list (`- …`), not {}", what, kind_of(n)));
     return {};
+  }
+
+  // ---- what differs with the host core's history
+
+  /// "v4 v5", "not main": words between blanks.
+  histories history_words(const YAML::Node& n) {
+    histories h;
+    const auto line = text(n, "a history");
+    if (!line) return h;
+    std::istringstream stream(*line);
+    std::vector<std::string> words{std::istream_iterator<std::string>(stream), {}};
+    const bool all_but = !words.empty() && words.front() == "not";
+    if (all_but) words.erase(words.begin());
+    if (words.empty()) fail(n, "a history of the host's core is missing, such as `v4`, or `not v4`");
+    const std::vector<std::string>& known = host_core_words();
+    for (const std::string& w : words) {
+      if (std::ranges::find(known, w) == known.end()) {
+        fail(n, fmt::format("the host's core has no history '{}'{}", w, did_you_mean(w, known)));
+      }
+    }
+    for (const std::string& w : all_but ? known : words) {
+      if (!all_but || std::ranges::find(words, w) == words.end()) h.names.push_back(w);
+    }
+    return h;
+  }
+
+  /// Hands out each value of a map from histories to values; `default` goes without histories.
+  template <typename Use>
+  void each_history(const YAML::Node& n, std::string_view what, Use use) {
+    std::map<std::string, place> seen;
+    for (const entry& e : pairs(n, what)) {
+      const bool otherwise = e.key.Scalar() == "default";
+      const histories when = otherwise ? histories{} : history_words(e.key);
+      if (!otherwise && when.names.empty()) continue;  // refused
+      for (const std::string& name : when.names) {
+        const auto [it, fresh] = seen.emplace(name, place_of(e.key));
+        if (!fresh)
+          fail(e.key, fmt::format("{} is here twice; it was given in line {} already", name, it->second.line));
+      }
+      use(when, e.value);
+    }
+  }
+
+  void read_outcomes(const YAML::Node& n) {
+    each_history(n, "outcomes", [&](const histories& when, const YAML::Node& value) {
+      placed_text what = placed(value, "an outcome");
+      if (value.IsScalar() && what.text.empty())
+        fail(value, "an outcome needs a few words, such as `EINVAL at detach`");
+      result_.outcomes.emplace_back(when, std::move(what));
+    });
   }
 
   void read_bootloader(const YAML::Node& n) {
@@ -455,9 +553,10 @@ class parser {
     const map m = keys(n, "step", "a step");
     std::vector<std::string> actions;
     for (const auto& [key, e] : m) {
-      if (key != "at" && key != "in" && key != "expect") actions.push_back(key);
+      if (key != "at" && key != "in" && key != "when" && key != "expect") actions.push_back(key);
     }
     if (const entry* e = get(m, "at")) s.at = time(e->value, "at");
+    if (const entry* e = get(m, "when")) s.when = history_words(e->value);
     if (const entry* e = get(m, "in")) {
       s.shell = text(e->value, "in").value_or("");
       shells_.insert(s.shell);
@@ -473,10 +572,10 @@ class parser {
     const YAML::Node value = get(m, actions[0])->value;
     const std::string& action = actions[0];
     if (const entry* e = get(m, "expect")) {
-      if (action == "wait" || action == "inject" || action == "set") {
+      if (action == "wait" || action == "inject" || action == "set" || action == "table") {
         fail(e->key, fmt::format("`{}` has no result to expect", action));
       } else {
-        read_outcome(e->value, s.expect);
+        read_expect(e->value, s);
       }
     }
     if (action == "run") read_line(value, s);
@@ -496,6 +595,7 @@ class parser {
         s.action = std::move(*f);
       }
     }
+    if (action == "table") read_table(value, s);
     if (action == "set") {
       set_params set;
       for (const entry& p : pairs(value, "set")) {
@@ -514,6 +614,63 @@ class parser {
     if (auto parsed = parse_shell_line(*line); !parsed) fail(n, parsed.error());
     s.text = "$ " + *line;
     s.action = run_command{*line};
+  }
+
+  /// What a command gives, or a map from histories to that.
+  void read_expect(const YAML::Node& n, step& s) {
+    const std::vector<std::string>& plain = table("outcome").keys;
+    const auto is_plain = [&](const auto& pair) {
+      return !pair.first.IsScalar() || std::ranges::find(plain, pair.first.Scalar()) != plain.end();
+    };
+    const auto is_history = [](const auto& pair) {
+      const std::string first = pair.first.IsScalar() ? pair.first.Scalar() : "";
+      const std::string word = first.substr(0, first.find(' '));
+      return word == "default" || word == "not" ||
+             std::ranges::find(host_core_words(), word) != host_core_words().end();
+    };
+    if (!n.IsMap() || std::any_of(n.begin(), n.end(), is_plain) || std::none_of(n.begin(), n.end(), is_history)) {
+      read_outcome(n, s.expect);
+      return;
+    }
+    each_history(n, "expect", [&](const histories& when, const YAML::Node& value) {
+      outcome o;
+      read_outcome(value, o);
+      if (when.names.empty()) {
+        s.expect = std::move(o);
+      } else {
+        s.expect_by.emplace_back(when, std::move(o));
+      }
+    });
+  }
+
+  void read_table(const YAML::Node& n, step& s) {
+    look_at_table look;
+    for (const entry& e : pairs(n, "table")) {
+      const std::string key = e.key.Scalar();
+      const std::vector<std::string>& known = table("table").keys;
+      if (std::ranges::find(known, key) == known.end()) {
+        fail(e.key, fmt::format("unknown key '{}' in table{}", key, did_you_mean(key, known)));
+      } else if (key == "keep") {
+        look.keep = text(e.value, "the copy's name").value_or("");
+        tables_.insert(look.keep);
+        s.text += fmt::format("{}keep as {}", s.text.empty() ? "table: " : ", ", look.keep);
+      } else if (key == "same_as") {
+        const placed_text name = placed(e.value, "a copy's name");
+        if (!tables_.contains(name.text)) {
+          fail(e.value, fmt::format("no `table: {{ keep: {} }}` comes before", name.text));
+        }
+        look.same_as = name.text;
+        s.text += fmt::format("{}same as {}", s.text.empty() ? "table: " : ", ", name.text);
+      } else {
+        const bool any = e.value.IsScalar() && e.value.Scalar() == "any";
+        const auto value = any ? UINT32_MAX : static_cast<std::uint32_t>(number(e.value, key, 0, UINT32_MAX));
+        look.fields.emplace_back(key, value);
+        s.text += fmt::format("{}{} is {}", s.text.empty() ? "table: " : ", ", key,
+                              e.value.IsScalar() ? e.value.Scalar() : "");
+      }
+    }
+    if (n.IsMap() && n.size() == 0) fail(n, "table: what to look at, such as `status: 7`, or `keep: NAME`");
+    s.action = std::move(look);
   }
 
   void read_outcome(const YAML::Node& n, outcome& o) {
@@ -676,8 +833,20 @@ class parser {
   // ---- expectations
 
   void read_expectations(const YAML::Node& n) {
-    for (const auto& [key, e] : keys(n, "expectation", "an expectation")) {
-      if (key == "state") {
+    const std::size_t first = result_.expect.size();
+    const map m = keys(n, "expectation", "an expectation");
+    read_kinds(m);
+    const entry* when = get(m, "when");
+    if (when == nullptr) return;
+    const histories h = history_words(when->value);
+    if (m.size() == 1) fail(n, "`when` needs something that is expected then");
+    for (std::size_t i = first; i < result_.expect.size(); ++i) result_.expect[i].when = h;
+  }
+
+  void read_kinds(const map& m) {
+    for (const auto& [key, e] : m) {
+      if (key == "when") {
+      } else if (key == "state") {
         for (state_of& one : read_states(e.value)) {
           add(one.where, fmt::format("{} is {} at the end", one.what, one.state), expect_state{one});
         }
@@ -700,7 +869,7 @@ class parser {
 
   template <typename T>
   void add(place where, std::string text, T what) {
-    result_.expect.push_back({where, std::move(text), std::move(what)});
+    result_.expect.push_back({where, std::move(text), {}, std::move(what)});
   }
 
   static std::vector<YAML::Node> one_or_list(const YAML::Node& n) {
@@ -790,7 +959,7 @@ class parser {
   const vocabulary& events_;
   scenario result_;
   std::vector<problem> problems_;
-  std::set<std::string> descriptors_, shells_;
+  std::set<std::string> descriptors_, shells_, tables_;
 };
 
 }  // namespace

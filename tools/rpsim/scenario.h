@@ -53,6 +53,12 @@ struct fault_spec {
   place where;
 };
 
+/// Histories of the host's core (host: core). Empty: all.
+struct histories {
+  std::vector<std::string> names;
+  bool hold(std::string_view core) const;
+};
+
 struct run_command {
   std::string line;
 };
@@ -91,6 +97,11 @@ struct wait_for_shell {
 struct set_params {
   std::vector<std::pair<placed_text, std::string>> values;
 };
+/// The resource table in shared memory, as the remote sees it.
+struct look_at_table {
+  std::string keep, same_as;                                  // names of copies; empty: none
+  std::vector<std::pair<std::string, std::uint32_t>> fields;  // of its first vdev: status, vring0.da …
+};
 
 /// What a step is expected to give. Unsaid, it has to succeed.
 struct outcome {
@@ -106,9 +117,11 @@ struct step {
   std::optional<sc_core::sc_time> at;
   std::optional<sc_core::sc_time> within;  // waits
   std::variant<run_command, open_device, write_device, ioctl_device, close_device, rpmsg_exchange, wait_for_event,
-               wait_for_state, wait_for_time, wait_for_shell, set_params, fault_spec>
+               wait_for_state, wait_for_time, wait_for_shell, set_params, look_at_table, fault_spec>
       action;
   outcome expect;
+  histories when;                                        // in others there is no such step
+  std::vector<std::pair<histories, outcome>> expect_by;  // in these, instead of `expect`
 };
 
 struct expect_state {
@@ -137,6 +150,7 @@ struct expect_log {
 struct expectation {
   place where;
   std::string text;
+  histories when;
   std::variant<expect_state, expect_order, expect_never, expect_count, expect_takes, expect_log> what;
 };
 
@@ -171,8 +185,18 @@ struct scenario {
   std::vector<expectation> expect;
   std::vector<measure_spec> measures;
   std::vector<placed_text> violates;
+  std::vector<std::pair<placed_text, histories>> violates_when;
+  /// What comes of it, in a few words, by history; the one that holds for all others has no histories.
+  std::vector<std::pair<histories, placed_text>> outcomes;
+  placed_text outcome;  // after settle(): of the history that runs
   sc_core::sc_time limit;
 };
+
+/// What it says of the host core's history `core`; nullptr: nothing.
+const placed_text* outcome_of(const scenario& s, std::string_view core);
+
+/// Leaves what holds for the history that the host has: steps, expectations, violations, the outcome.
+void settle(scenario& s);
 
 /// The words `host:` takes.
 const std::vector<std::string>& host_core_words();

@@ -1,5 +1,8 @@
 #include "tools/rpsim/shell_line.h"
 
+#include <cerrno>
+#include <cstdlib>
+
 #include "models/common/params.h"
 
 namespace rpsim::tool {
@@ -21,6 +24,7 @@ constexpr command COMMANDS[] = {
     {"sleep", 1, 1, "", "sleep SECONDS"},
     {"test", 1, 1, "edf", "test -e|-d|-f FILE"},
     {"modprobe", 1, 1, "", "modprobe MODULE"},
+    {"devmem", 1, 3, "", "devmem ADDRESS [8|16|32|64 [VALUE]]"},
 };
 
 const command* find_command(std::string_view name) {
@@ -30,6 +34,13 @@ const command* find_command(std::string_view name) {
   return nullptr;
 }
 }  // namespace
+
+std::optional<std::uint64_t> c_number(const std::string& word) {
+  char* end = nullptr;
+  errno = 0;
+  const std::uint64_t value = std::strtoull(word.c_str(), &end, 0);
+  return word.empty() || word[0] == '-' || *end != 0 || errno != 0 ? std::nullopt : std::optional(value);
+}
 
 tl::expected<shell_line, std::string> parse_shell_line(std::string_view text) {
   shell_line line;
@@ -103,6 +114,18 @@ tl::expected<shell_line, std::string> parse_shell_line(std::string_view text) {
   if (arguments < what->least || arguments > what->most) return tl::unexpected(fmt::format("usage: {}", what->usage));
   if (line.words.front() == "sleep" && !parse_quantity(line.words[1] + "s", "s")) {
     return tl::unexpected(fmt::format("sleep takes seconds, such as 0.5; got '{}'", line.words[1]));
+  }
+  if (line.words.front() == "devmem") {
+    for (std::size_t w = 1; w < line.words.size(); ++w) {
+      const std::string& word = line.words[w];
+      if (!c_number(word)) return tl::unexpected(fmt::format("'{}' is no number: {}", word, what->usage));
+    }
+    if (line.words.size() > 2) {
+      const std::uint64_t width = *c_number(line.words[2]);
+      if (width != 8 && width != 16 && width != 32 && width != 64) {
+        return tl::unexpected(fmt::format("a width of {} bits: {}", width, what->usage));
+      }
+    }
   }
   return line;
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <set>
 
+#include "host_sw/remoteproc/resource_table.h"
 #include "models/memory/memory.h"
 #include "models/ti_sci/device_manager.h"
 #include "tools/rpsim/elf_image.h"
@@ -373,6 +374,10 @@ void simulation::command(shell& sh, const step& s) {
     }
     return;
   }
+  if (const auto* table = std::get_if<look_at_table>(&s.action)) {
+    look_at(s, *table);
+    return;
+  }
   const sc_core::sc_time begin = sc_core::sc_time_stamp();
   const command_result r = session_->execute(s, sh.name);
   const sc_core::sc_time took = sc_core::sc_time_stamp() - begin;
@@ -433,6 +438,53 @@ void simulation::inject(const fault_spec& f) {
   events().emit("faults", "fault.injected", {{"what", f.text}, {"at", f.message}});
 }
 
+/// As the remote finds it: the bytes in memory, not what the host has copied of them.
+void simulation::look_at(const step& s, const look_at_table& t) {
+  namespace rsc = remoteproc::rsc;
+  constexpr std::size_t MOST = 1024;  // what a detach rewinds on the STM32MP1
+  std::vector<std::byte> bytes(MOST);
+  if (table_pa_ == 0 || !platform_->debug_read(table_pa_, bytes.data(), bytes.size())) {
+    fail(s, "there is no resource table in memory");
+    return;
+  }
+  const auto word = [&](std::size_t at) { return at + 4 <= MOST ? rsc::u32_at(bytes, at) : 0; };
+  std::size_t vdev = 0;
+  for (std::size_t i = 0; i < word(4) && rsc::HEADER_SIZE + 4 * i < MOST && vdev == 0; ++i) {
+    const std::size_t at = word(rsc::HEADER_SIZE + 4 * i);
+    if (at >= rsc::HEADER_SIZE && at < MOST && word(at) == rsc::VDEV) vdev = at + rsc::TYPE_SIZE;
+  }
+  if (!t.fields.empty() && vdev == 0) {
+    fail(s, "the resource table has no vdev");
+    return;
+  }
+  for (const auto& [name, expected] : t.fields) {
+    std::uint32_t value = 0;
+    if (name == "status") {
+      value = word(vdev + rsc::VDEV_STATUS) & 0xFF;
+    } else if (name == "gfeatures") {
+      value = word(vdev + rsc::VDEV_GFEATURES);
+    } else {
+      const std::size_t ring = vdev + rsc::VDEV_VRINGS + (name.starts_with("vring1") ? rsc::VRING_SIZE : 0);
+      value = word(ring + (name.ends_with(".da") ? rsc::VRING_DA : rsc::VRING_NOTIFYID));
+    }
+    if (value != expected) fail(s, fmt::format("{} is 0x{:x}, not 0x{:x}", name, value, expected));
+  }
+  if (!t.same_as.empty()) {
+    const std::vector<std::byte>& kept = kept_tables_.at(t.same_as);
+    const auto [a, b] = std::ranges::mismatch(bytes, kept);
+    if (a != bytes.end()) {
+      fail(s, fmt::format("byte {} is 0x{:02x}, it was 0x{:02x}", a - bytes.begin(), std::to_integer<unsigned>(*a),
+                          std::to_integer<unsigned>(*b)));
+    }
+  }
+  if (t.keep.empty()) return;
+  if (keep_tables_) {
+    tables_.emplace_back(fmt::format("resource-table-{}.bin", t.keep),
+                         std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  }
+  kept_tables_[t.keep] = std::move(bytes);
+}
+
 void simulation::fail(const step& s, std::string why) {
   failures_.push_back({s.text, false, std::move(why), s.where});
   changed_.notify(sc_core::SC_ZERO_TIME);
@@ -451,6 +503,7 @@ void simulation::on_event(const event& e) {
     }
   }
   if (changed) changed_.notify(sc_core::SC_ZERO_TIME);
+  if (e.name == "rproc.table") table_pa_ = e.number("pa");
   if (keep_tables_ && e.name == "rproc.table" && e.text("what") != "restored") {
     std::string content(std::min<std::uint64_t>(e.number("size"), 0x100000), '\0');
     if (platform_->debug_read(e.number("pa"), content.data(), content.size())) {
@@ -508,22 +561,26 @@ void simulation::start_by_registers(const dt::node& core, std::string_view image
   write("st,syscfg-holdboot", 1);
   write("st,syscfg-holdboot", 0);
   write("st,syscfg-m4-state", CRUN);
-  write("st,syscfg-rsc-tbl", elf_resource_table(image));
+  const std::uint32_t table = elf_resource_table(image);
+  write("st,syscfg-rsc-tbl", table);
+  if (table != 0) table_pa_ = system_address(core, table);
+}
+
+/// Where a core's own address is for everybody else.
+std::uint64_t simulation::system_address(const dt::node& core, std::uint32_t da) const {
+  const std::vector<std::uint32_t> view = core.cells("rpsim,view");
+  for (std::size_t i = 0; i + 3 < view.size(); i += 4) {
+    if (da >= view[i] && da - view[i] < view[i + 3])
+      return ((std::uint64_t{view[i + 1]} << 32) | view[i + 2]) + (da - view[i]);
+  }
+  return da;
 }
 
 void simulation::load_image(const dt::node& core, std::string_view elf) {
-  const std::vector<std::uint32_t> view = core.cells("rpsim,view");
   for (const elf_segment& s : elf_segments(elf)) {
-    std::uint64_t to = s.address;
-    for (std::size_t i = 0; i + 3 < view.size(); i += 4) {
-      if (s.address >= view[i] && s.address - view[i] < view[i + 3]) {
-        to = ((std::uint64_t{view[i + 1]} << 32) | view[i + 2]) + (s.address - view[i]);
-        break;
-      }
-    }
     std::string bytes(s.content);
     bytes.resize(std::min<std::size_t>(s.size, 0x1000000));
-    platform_->debug_write(to, bytes.data(), bytes.size());
+    platform_->debug_write(system_address(core, s.address), bytes.data(), bytes.size());
   }
 }
 

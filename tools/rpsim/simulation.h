@@ -104,6 +104,8 @@ class simulation final : private trace_sink, private system_view {
   template <typename Condition>
   bool wait_until(sc_core::sc_event& change, const step& s, Condition holds);
   void inject(const fault_spec& f);
+  void look_at(const step& s, const look_at_table& t);
+  std::uint64_t system_address(const dt::node& core, std::uint32_t da) const;
   void fail(const step& s, std::string why);
 
   const scenario& scenario_;
@@ -126,6 +128,8 @@ class simulation final : private trace_sink, private system_view {
   bool finished_ = false;
   std::vector<std::pair<std::string, std::string>> tables_;  // artifacts: resource tables as they came into use
   bool keep_tables_ = false;
+  std::uint64_t table_pa_ = 0;                                 // where the boot loader, then Linux, said it is
+  std::map<std::string, std::vector<std::byte>> kept_tables_;  // by `table: { keep: NAME }`
 };
 
 }  // namespace rpsim::tool
