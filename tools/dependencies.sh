@@ -3,7 +3,8 @@
 
 rpsim_packages=(build-essential cmake ninja-build ccache pkg-config device-tree-compiler
   libsystemc-dev libboost-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev libfdt-dev
-  libexpected-dev libgtest-dev libgmock-dev libbenchmark-dev gcc-arm-none-eabi libnewlib-arm-none-eabi)
+  libexpected-dev libgtest-dev libgmock-dev libbenchmark-dev gcc-arm-none-eabi libnewlib-arm-none-eabi
+  libdynarmic-dev qemu-system-arm)
 
 rpsim_install() { # PACKAGE...
   local missing=()
