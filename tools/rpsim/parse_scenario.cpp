@@ -1,10 +1,6 @@
 #include "tools/rpsim/parse_scenario.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
-#include <fstream>
-#include <iostream>
 #include <iterator>
 #include <set>
 #include <sstream>
@@ -15,7 +11,7 @@
 #include "tools/rpsim/checks.h"
 #include "tools/rpsim/invariants.h"
 #include "tools/rpsim/shell_line.h"
-#include "tools/rpsim/vocabulary.h"
+#include "tools/rpsim/yaml_reader.h"
 
 namespace rpsim::tool {
 
@@ -121,177 +117,19 @@ struct ioctl_request {
 constexpr ioctl_request IOCTLS[] = {{"RPROC_SET_SHUTDOWN_ON_RELEASE", 0x4004B701},
                                     {"RPROC_GET_SHUTDOWN_ON_RELEASE", 0x8004B702}};
 
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& right) {
-  const std::string near = nearest(word, right);
-  return near.empty() ? fmt::format("; it is one of {}", fmt::join(right, ", "))
-                      : fmt::format("; did you mean '{}'?", near);
-}
-
-const char* kind_of(const YAML::Node& n) {
-  switch (n.Type()) {
-    case YAML::NodeType::Scalar:
-      return "text";
-    case YAML::NodeType::Sequence:
-      return "a list";
-    case YAML::NodeType::Map:
-      return "a map";
-    default:
-      return "empty";
-  }
-}
-
-place place_of(const YAML::Node& n) {
-  const YAML::Mark mark = n.Mark();
-  if (mark.is_null()) return {};
-  return {static_cast<unsigned>(mark.line) + 1, static_cast<unsigned>(mark.column) + 1};
-}
-
-class parser {
+class parser : yaml_reader {
  public:
-  parser(std::string file, const vocabulary& events) : events_(events) { result_.file = std::move(file); }
+  parser(std::string file, const vocabulary& events) : yaml_reader(std::move(file), events) { result_.file = file_; }
 
   tl::expected<scenario, std::vector<problem>> run(const std::string& text) {
-    try {
-      const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-      if (documents.size() > 1) fail(documents[1], "one scenario a file: a second document begins here");
-      if (documents.empty() || documents[0].IsNull()) {
-        fail_at({1, 1}, "the file is empty; a scenario begins with `scenario: NAME`");
-      } else {
-        read_scenario(documents[0]);
-      }
-    } catch (const YAML::ParserException& e) {
-      const bool somewhere = !e.mark.is_null();
-      // What a colon, a question mark or a bracket in plain text leads to; the parser's own words do not help.
-      const bool quote = e.msg == "illegal map value" || e.msg == "unknown token" || e.msg.starts_with("end of map");
-      fail_at(
-          somewhere ? place{static_cast<unsigned>(e.mark.line) + 1, static_cast<unsigned>(e.mark.column) + 1} : place{},
-          fmt::format("this is not YAML: {}{}", e.msg,
-                      quote ? "; text that holds a special character needs quotes" : ""));
-    }
+    if (const auto root = document(text, "a scenario begins with `scenario: NAME`")) read_scenario(*root);
     if (problems_.empty()) return std::move(result_);
-    std::ranges::stable_sort(problems_, {}, [](const problem& p) { return std::pair(p.where.line, p.where.column); });
-    return tl::unexpected(std::move(problems_));
+    return tl::unexpected(problems());
   }
 
  private:
-  void fail_at(place where, std::string text) { problems_.push_back({result_.file, where, std::move(text)}); }
-  void fail(const YAML::Node& n, std::string text) { fail_at(place_of(n), std::move(text)); }
-
-  // ---- maps with known keys
-
-  struct entry {
-    YAML::Node key, value;
-  };
-  using map = std::map<std::string, entry, std::less<>>;
-
-  static const entry* get(const map& m, std::string_view key) {
-    const auto it = m.find(key);
-    return it == m.end() ? nullptr : &it->second;
-  }
-
-  /// The pairs of a map in the file's order, duplicates refused.
-  std::vector<entry> pairs(const YAML::Node& n, std::string_view what) {
-    std::vector<entry> result;
-    if (!n.IsMap()) {
-      fail(n, fmt::format("{} must be a map of `name: value`, not {}", what, kind_of(n)));
-      return result;
-    }
-    std::map<std::string, place> seen;
-    for (const auto& pair : n) {
-      if (!pair.first.IsScalar()) {
-        fail(pair.first, fmt::format("a name in {} must be text, not {}", what, kind_of(pair.first)));
-        continue;
-      }
-      const auto [it, fresh] = seen.emplace(pair.first.Scalar(), place_of(pair.first));
-      if (!fresh) {
-        fail(pair.first,
-             fmt::format("'{}' is here twice; it was given in line {} already", it->first, it->second.line));
-        continue;
-      }
-      result.push_back({pair.first, pair.second});
-    }
-    return result;
-  }
-
   map keys(const YAML::Node& n, std::string_view table_name, std::string_view what) {
-    const std::vector<std::string>& known = table(table_name).keys;
-    map result;
-    for (entry& e : pairs(n, what)) {
-      const std::string name = e.key.Scalar();
-      if (std::ranges::find(known, name) == known.end()) {
-        fail(e.key, fmt::format("unknown key '{}' in {}{}", name, what, did_you_mean(name, known)));
-      } else {
-        result.emplace(name, std::move(e));
-      }
-    }
-    return result;
-  }
-
-  const entry* need(const map& m, std::string_view key, const YAML::Node& n, std::string_view what) {
-    const entry* e = get(m, key);
-    if (e == nullptr && n.IsMap()) fail(n, fmt::format("{} needs `{}:`", what, key));
-    return e;
-  }
-
-  // ---- scalars
-
-  std::optional<std::string> text(const YAML::Node& n, std::string_view what) {
-    if (n.IsScalar()) return n.Scalar();
-    fail(n, fmt::format("{} must be text, not {}", what, kind_of(n)));
-    return std::nullopt;
-  }
-  placed_text placed(const YAML::Node& n, std::string_view what) { return {text(n, what).value_or(""), place_of(n)}; }
-
-  placed_text word_of(const YAML::Node& n, std::string_view what, const std::vector<std::string>& right) {
-    placed_text t = placed(n, what);
-    if (n.IsScalar() && std::ranges::find(right, t.text) == right.end()) {
-      fail(n, fmt::format("{} cannot be '{}'{}", what, t.text, did_you_mean(t.text, right)));
-    }
-    return t;
-  }
-
-  sc_core::sc_time time(const YAML::Node& n, std::string_view what) {
-    const auto t = text(n, what);
-    if (!t) return {};
-    const auto value = parse_quantity(*t, "s");
-    if (!value) {
-      fail(n, fmt::format("{}: {}", what, value.error()));
-      return {};
-    }
-    if (*value < 0) {
-      fail(n, fmt::format("{} cannot be negative", what));
-      return {};
-    }
-    return sc_core::sc_time::from_value(static_cast<std::uint64_t>(*value + 0.5));
-  }
-
-  std::int64_t number(const YAML::Node& n, std::string_view what, std::int64_t least, std::int64_t most) {
-    const auto t = text(n, what);
-    if (!t) return least;
-    try {
-      std::size_t used = 0;
-      const std::int64_t value = std::stoll(*t, &used, 0);
-      if (used == t->size()) {
-        if (value >= least && value <= most) return value;
-        fail(n, most == INT64_MAX ? fmt::format("{} must be at least {}", what, least)
-                                  : fmt::format("{} must lie between {} and {}", what, least, most));
-        return least;
-      }
-    } catch (const std::exception&) {
-    }
-    fail(n, fmt::format("{} must be a whole number, not '{}'", what, *t));
-    return least;
-  }
-
-  std::optional<pattern> event(const YAML::Node& n, std::string_view what) {
-    const auto t = text(n, what);
-    if (!t) return std::nullopt;
-    auto p = pattern::parse(*t, events_);
-    if (!p) {
-      fail(n, fmt::format("{}: {}", what, p.error()));
-      return std::nullopt;
-    }
-    return std::move(*p);
+    return yaml_reader::keys(n, table(table_name).keys, what);
   }
 
   // ---- the file
@@ -388,12 +226,6 @@ class parser {
     if (const entry* e = get(m, "outcomes")) read_outcomes(e->value);
     const entry* e = get(m, "limit");
     result_.limit = e != nullptr ? time(e->value, "limit") : sc_core::sc_time(60, sc_core::SC_SEC);
-  }
-
-  std::vector<YAML::Node> list(const YAML::Node& n, std::string_view what) {
-    if (n.IsSequence()) return {n.begin(), n.end()};
-    fail(n, fmt::format("{} must be a list (`- …`), not {}", what, kind_of(n)));
-    return {};
   }
 
   // ---- what differs with the host core's history
@@ -956,9 +788,7 @@ class parser {
     add(place_of(n), std::move(words), expect_takes{std::move(*a), std::move(*b), least, most});
   }
 
-  const vocabulary& events_;
   scenario result_;
-  std::vector<problem> problems_;
   std::set<std::string> descriptors_, shells_, tables_;
 };
 
@@ -970,18 +800,9 @@ tl::expected<scenario, std::vector<problem>> parse_scenario(const std::string& t
 }
 
 tl::expected<scenario, std::vector<problem>> load_scenario(const std::string& path, const vocabulary& events) {
-  std::string text;
-  if (path == "-") {
-    text.assign(std::istreambuf_iterator<char>(std::cin), {});
-    return parse_scenario(text, "standard input", events);
-  }
-  std::ifstream in(path);
-  if (!in || !in.good()) return tl::unexpected(std::vector<problem>{{path, {}, "there is no such scenario file"}});
-  text.assign(std::istreambuf_iterator<char>(in), {});
-  if (in.bad() || (text.empty() && in.fail() && !in.eof())) {
-    return tl::unexpected(std::vector<problem>{{path, {}, "the file cannot be read"}});
-  }
-  return parse_scenario(text, path, events);
+  const auto text = read_input(path, "scenario");
+  if (!text) return tl::unexpected(std::vector<problem>{text.error()});
+  return parse_scenario(*text, path == "-" ? "standard input" : path, events);
 }
 
 }  // namespace rpsim::tool
