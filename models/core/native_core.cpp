@@ -12,9 +12,8 @@
 namespace rpsim {
 
 namespace {
-constexpr unsigned STACK_BYTES = 256 * 1024;
 // A firmware that has used this much has no business doing so: half is left for what the simulator does below it.
-constexpr std::ptrdiff_t STACK_LIMIT_BYTES = STACK_BYTES / 2;
+constexpr std::ptrdiff_t STACK_LIMIT_BYTES = native_core::STACK_BYTES / 2;
 constexpr std::uint32_t LONGEST_ID_BYTES = 128;
 
 bool plausible_id(std::string_view id) {
@@ -54,18 +53,10 @@ struct native_core::firmware_calls {
 };
 
 native_core::native_core(sc_core::sc_module_name name, sim_context& context, const dt::node& node)
-    : core(name, context, node),
-      socket_("bus"),
+    : remote_core(name, context, node),
       nvic_(
-          "nvic", context, label(), [this] { wake(); },
-          [this] {
-            reset_ = true;
-            wake();
-          }),
+          "nvic", context, label(), [this] { wake(); }, [this] { request_reset(); }),
       note_address_(node.required_u32("rpsim,application-note")),
-      clock_(context.params.frequency_hz(
-          {label() + ".clock", provenance::code, "reference/k3.md §7: clocks", "clock of the core"},
-          node.required_u32("clock-frequency"))),
       cycles_per_edge_(context.params.number(
           {label() + ".cycles_per_edge", provenance::assumed, "assumed: a handful of instructions between branches",
            "cycles of straight-line code for each control-flow edge of a native image"},
@@ -80,139 +71,22 @@ native_core::native_core(sc_core::sc_module_name name, sim_context& context, con
           12)),
       wake_latency_(context.params.number({label() + ".wake_latency", provenance::assumed, "assumed",
                                            "cycles from the end of a WFI to the next instruction"},
-                                          4)) {
-  socket_.bind(*static_cast<tlm::tlm_bw_transport_if<>*>(this));
-  initiator_.name = label().c_str();
-  payload_.set_extension(&initiator_);
-  SC_THREAD(run);
-  set_stack_size(STACK_BYTES);
-}
+                                          4)) {}
 
-native_core::~native_core() { payload_.clear_extension(&initiator_); }
+native_core::~native_core() = default;
 
 line_in* native_core::input(std::string_view what, unsigned index) {
-  if (what == "irq") return nvic_.input(index);
-  if (what != "local-reset" || index != 0) return nullptr;
-  if (local_reset_ == nullptr) {
-    const child_scope scope(*this);
-    local_reset_ = std::make_unique<line_in>("local_reset");
-  }
-  return local_reset_.get();
-}
-
-line_out* native_core::output(std::string_view what, unsigned index) {
-  if (what != "wfi" || index != 0) return nullptr;
-  if (wfi_ == nullptr) {
-    const child_scope scope(*this);
-    wfi_ = std::make_unique<line_out>("wfi");
-  }
-  return wfi_.get();
-}
-
-sc_core::sc_in<module_state>* native_core::power() {
-  if (power_ == nullptr) {
-    const child_scope scope(*this);
-    power_ = std::make_unique<sc_core::sc_in<module_state>>("power");
-  }
-  return power_.get();
-}
-
-void native_core::end_of_elaboration() {
-  sc_core::sc_spawn_options options;
-  options.spawn_method();
-  options.dont_initialize();
-  if (local_reset_ != nullptr) options.set_sensitivity(&local_reset_->value_changed_event());
-  if (power_ != nullptr) options.set_sensitivity(&power_->value_changed_event());
-  const child_scope scope(*this);
-  sc_core::sc_spawn([this] { lines_changed(); }, "lines_changed", &options);
-}
-
-// ---- reset, clock, faults
-
-bool native_core::held() const {
-  if (local_reset_ != nullptr && local_reset_->read()) return true;
-  if (power_ == nullptr) return false;
-  const module_state s = power_->read();
-  return s == module_state::off || s == module_state::sw_rst_disable || s == module_state::sync_reset;
-}
-
-bool native_core::clocked() const {
-  if (power_ == nullptr || power_->read() == module_state::enable) return true;
-  // On its way out of Enable a module waits for its CPU to stop; until then it executes.
-  return running_ && power_->read() == module_state::trans;
-}
-
-void native_core::lines_changed() {
-  if (held()) reset_ = true;
-  wake();
-}
-
-void native_core::wake() { context().notifier.next_delta(wake_); }
-
-void native_core::inject(core_fault what) {
-  if (!running_) return;
-  if (what == core_fault::spurious_wake) {
-    spurious_wake_ = in_wfi_;
-  } else {
-    fault_ = what;
-  }
-  wake();
-}
-
-void native_core::settle() {
-  for (;;) {
-    if (reset_) throw reset_taken{};
-    if (clocked()) break;
-    sc_core::wait(wake_);
-  }
-  if (!fault_) return;
-  const core_fault f = *fault_;
-  fault_.reset();
-  stop(f == core_fault::hang ? "core.hang" : "core.lockup", "injected");
-}
-
-void native_core::stop(std::string_view event, std::string_view reason) {
-  emit(event, {{"reason", reason}});
-  set_wfi(false);
-  for (;;) {
-    sc_core::wait(wake_);
-    if (reset_) throw reset_taken{};
-  }
-}
-
-void native_core::set_wfi(bool asleep) {
-  in_wfi_ = asleep;
-  if (wfi_ != nullptr) wfi_->write(asleep);
-}
-
-// ---- the thread
-
-void native_core::run() {
-  for (;;) {
-    while (held() || !clocked()) sc_core::wait(wake_);
-    reset_ = false;
-    try {
-      boot();
-    } catch (const reset_taken&) {
-      running_ = false;
-      set_wfi(false);
-      emit("core.reset");
-    }
-  }
+  return what == "irq" ? nvic_.input(index) : remote_core::input(what, index);
 }
 
 void native_core::boot() {
   stack_base_ = static_cast<const char*>(__builtin_frame_address(0));
   image_ = nullptr;
   masks_ = {};
-  spurious_wake_ = false;
-  fault_.reset();
   owed_cycles_ = 0;
-  cycle_ = sc_core::sc_time(1.0 / clock_.real(), sc_core::SC_SEC);
   edge_cycles_ = std::max<std::uint64_t>(1, cycles_per_edge_.count());
-  quantum_cycles_ = std::max<std::uint64_t>(1, quantum_.time().value() / cycle_.value());
-  nvic_.reset(cycle_);
-  running_ = true;
+  quantum_cycles_ = std::max<std::uint64_t>(1, quantum_.time().value() / cycle().value());
+  nvic_.reset(cycle());
 
   read_application_note();
   // Nothing may wait inside a catch: the run-time library's stack of caught exceptions is per operating-system thread.
@@ -274,7 +148,7 @@ void native_core::spend(sc_core::sc_time t) {
   settle();
   while (t > sc_core::SC_ZERO_TIME) {
     const sc_core::sc_time before = sc_core::sc_time_stamp();
-    sc_core::wait(t, wake_);
+    sc_core::wait(t, wake_event());
     t -= std::min(t, sc_core::sc_time_stamp() - before);
     settle();
     serve_interrupts();
@@ -285,7 +159,7 @@ void native_core::spend(sc_core::sc_time t) {
 void native_core::synchronise() {
   const std::uint64_t cycles = owed_cycles_;
   owed_cycles_ = 0;
-  spend(cycle_ * static_cast<double>(cycles));
+  spend(cycle() * static_cast<double>(cycles));
 }
 
 void native_core::edge() {
@@ -300,7 +174,7 @@ void native_core::edge() {
 void native_core::spin() {
   synchronise();
   for (;;) {
-    sc_core::wait(wake_);
+    sc_core::wait(wake_event());
     settle();
     serve_interrupts();
   }
@@ -309,7 +183,7 @@ void native_core::spin() {
 // ---- interrupts
 
 sc_core::sc_time native_core::exception_time() {
-  return cycle_ * std::max(1.0, exception_entry_.real());  // never none: an input stuck high must not stop time
+  return cycle() * std::max(1.0, exception_entry_.real());  // never none: an input stuck high must not stop time
 }
 
 void native_core::serve_interrupts() {
@@ -331,40 +205,30 @@ void native_core::wait_for_interrupt() {
   if (nvic_.waking(masks_) != 0) return;
   set_wfi(true);
   emit("core.wfi");
+  bool spurious = false;
   do {
-    sc_core::wait(wake_);
+    sc_core::wait(wake_event());
     settle();
-  } while (nvic_.waking(masks_) == 0 && !spurious_wake_);
+    spurious = take_spurious_wake();
+  } while (nvic_.waking(masks_) == 0 && !spurious);
   const unsigned by = nvic_.waking(masks_);
-  spurious_wake_ = false;
   set_wfi(false);
   if (by >= nvic::EXTERNAL) {
     emit("core.wake", {{"irq", by - nvic::EXTERNAL}});
   } else {
     emit("core.wake", {{"irq", by == 0 ? "none" : by == nvic::SYSTICK ? "systick" : "exception"}});
   }
-  spend(cycle_ * wake_latency_.real());
+  spend(cycle() * wake_latency_.real());
 }
 
 // ---- the bus
 
-bool native_core::transfer(tlm::tlm_command command, std::uint32_t address, void* data, std::uint32_t length,
-                           sc_core::sc_time& delay) {
-  payload_.set_command(command);
-  payload_.set_address(address);
-  payload_.set_data_ptr(static_cast<unsigned char*>(data));
-  payload_.set_data_length(length);
-  payload_.set_streaming_width(length);
-  payload_.set_byte_enable_ptr(nullptr);
-  payload_.set_dmi_allowed(false);
-  payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-  if (nvic::owns(address)) {
-    nvic_.transport(payload_, delay);
+void native_core::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  if (nvic::owns(payload.get_address())) {
+    nvic_.transport(payload, delay);
   } else {
-    socket_->b_transport(payload_, delay);
+    remote_core::transport(payload, delay);
   }
-  delay += cycle_;
-  return payload_.is_response_ok();
 }
 
 void native_core::access(tlm::tlm_command command, std::uint32_t address, void* data, std::uint32_t length) {
@@ -377,10 +241,6 @@ void native_core::access(tlm::tlm_command command, std::uint32_t address, void* 
   emit("core.fault", {{"kind", command == tlm::TLM_READ_COMMAND ? "read" : "write"}, field::hex("address", address)});
   reason_ = fmt::format("bus error at {:#x}: no fault handler in a native image", address);
   stop("core.lockup", reason_);
-}
-
-tlm::tlm_sync_enum native_core::nb_transport_bw(tlm::tlm_generic_payload&, tlm::tlm_phase&, sc_core::sc_time&) {
-  return tlm::TLM_COMPLETED;  // this core only uses the blocking transport
 }
 
 }  // namespace rpsim
