@@ -24,6 +24,8 @@ struct sim_context {
   fault_hook* faults = &none;  // never null
   /// Where native firmware images are: <directory>/<application id>.so
   std::string native_image_directory;
+  /// The module that executes Arm instructions (models/core/arm/arm_engine.h).
+  std::string arm_engine;
 };
 
 }  // namespace rpsim

@@ -1,0 +1,284 @@
+#include "models/core/arm/arm_core.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace rpsim {
+
+namespace {
+constexpr std::uint64_t PAGE_BYTES = 4096;  // of arm_engine::map()
+}  // namespace
+
+arm_core::arm_core(sc_core::sc_module_name name, sim_context& context, const dt::node& node, arm_profile profile)
+    : remote_core(name, context, node),
+      quantum_(
+          context.params.time({label() + ".quantum", provenance::assumed, "accuracy of the simulation, not hardware",
+                               "how far code that touches nothing may run ahead of simulated time"},
+                              sc_core::sc_time(10, sc_core::SC_US))),
+      wake_latency_(context.params.number({label() + ".wake_latency", provenance::assumed, "assumed",
+                                           "cycles from the end of a WFI to the next instruction"},
+                                          4)) {
+  arm_engine_options options;
+  options.profile = profile;
+  engine_ = load_arm_engine(context.arm_engine).make(*this, options);
+}
+
+arm_core::~arm_core() = default;
+
+void arm_core::boot() {
+  asleep_.reset();
+  lockup_.reset();
+  quantum_time_ = std::max(quantum_.time(), cycle());
+  ahead_ = sc_core::SC_ZERO_TIME;
+  counted_ = engine_->cycles();
+  engine_->clear_cache();  // another image may have been loaded
+  engine_->clear_exclusive();
+  memory_state_ = memory_state::stale;
+  exact_ = true;
+  exact_wanted_ = false;
+  while (!enter_reset_state()) {
+    sc_core::wait(wake_event());
+    settle();
+  }
+  emit("core.start", {field::hex("entry", engine_->regs()[15])});
+  for (;;) {
+    settle();
+    refresh();
+    renew_memory();
+    if (lockup_) {
+      catch_up();
+      stop("core.lockup", *lockup_);
+    }
+    if (interrupted()) {
+      catch_up();
+      asleep_.reset();
+      exact_ = true;
+      take_interrupt();
+    } else if (asleep_) {
+      sleep();
+    } else if (const std::uint64_t cycles = budget(); cycles != 0) {
+      exact_ = false;
+      const arm_engine::stop why = engine_->run(cycles);
+      account();
+      if (why == arm_engine::stop::synchronise) step();
+    }
+  }
+}
+
+void arm_core::step() {
+  if (exact_wanted_) {
+    exact_wanted_ = false;
+    catch_up();
+    if (interrupted()) return;
+  }
+  for (;;) {
+    exact_ = ahead_ == sc_core::SC_ZERO_TIME;
+    come_again_ = false;
+    stepping_ = true;
+    const arm_engine::stepped how = engine_->step();
+    stepping_ = false;
+    if (how == arm_engine::stepped::done || !come_again_) {
+      account();
+      if (how == arm_engine::stepped::done) return;
+      catch_up();
+      exact_ = true;
+      return abort(fault_);
+    }
+    counted_ = engine_->cycles();  // annulled: it took no time
+    catch_up();
+    if (interrupted()) return;
+  }
+}
+
+void arm_core::sleep() {
+  catch_up();
+  const arm_hint how = *asleep_;
+  if (!wakes(how)) {
+    set_wfi(how == arm_hint::wfi);
+    emit(how == arm_hint::wfi ? "core.wfi" : "core.wfe");
+    do {
+      sc_core::wait(wake_event());
+      settle();
+    } while (!wakes(how) && !take_spurious_wake());
+    set_wfi(false);
+    emit("core.wake", {{"irq", wake_reason()}});
+    spend(wake_latency_.count());
+  }
+  asleep_.reset();
+}
+
+// ---- time
+
+std::uint64_t arm_core::now_cycles() const {
+  return (sc_core::sc_time_stamp() + ahead_).value() / cycle().value() + (engine_->cycles() - counted_);
+}
+
+void arm_core::account() {
+  const std::uint64_t executed = engine_->cycles();
+  spend(executed - counted_);
+  counted_ = executed;
+}
+
+void arm_core::catch_up() {
+  while (ahead_ > sc_core::SC_ZERO_TIME) {
+    const sc_core::sc_time before = sc_core::sc_time_stamp();
+    sc_core::wait(ahead_, wake_event());
+    ahead_ -= std::min(ahead_, sc_core::sc_time_stamp() - before);
+    settle();
+  }
+}
+
+/// How many cycles to run now: up to the next thing that happens in the simulation. 0: waited instead.
+std::uint64_t arm_core::budget() {
+  if (sc_core::sc_pending_activity_at_current_time() && ahead_ == sc_core::SC_ZERO_TIME) {
+    sc_core::wait(sc_core::SC_ZERO_TIME);
+    return 0;
+  }
+  const sc_core::sc_time limit = std::min(quantum_time_, sc_core::sc_time_to_pending_activity());
+  if (ahead_ >= limit) {
+    catch_up();
+    return 0;
+  }
+  return std::max<std::uint64_t>(1, (limit - ahead_).value() / cycle().value());
+}
+
+// ---- memory
+
+void arm_core::memory_changed() { memory_state_ = memory_state::stale; }
+
+void arm_core::direct_memory_withdrawn(std::uint64_t, std::uint64_t) {
+  // Perhaps from inside an access of the engine: it lets go before it executes anything else.
+  windows_.clear();
+  memory_state_ = memory_state::stale;
+}
+
+arm_core::memory_window arm_core::window(std::uint32_t address) {
+  const auto known =
+      std::find_if(windows_.begin(), windows_.end(), [&](const memory_window& w) { return w.where.contains(address); });
+  if (known != windows_.end()) return *known;
+  range around;
+  const std::uint64_t there = bus_address(address, around);
+  tlm::tlm_dmi dmi;
+  payload().set_command(tlm::TLM_READ_COMMAND);
+  payload().set_address(there);
+  payload().set_data_length(4);
+  if (!bus()->get_direct_mem_ptr(payload(), dmi)) return {};
+  const std::uint64_t first = std::max<std::uint64_t>(dmi.get_start_address(), there - (address - around.first));
+  const std::uint64_t last = std::min<std::uint64_t>(dmi.get_end_address(), there + (around.last - address));
+  const memory_window w{
+      {static_cast<std::uint32_t>(address - (there - first)), static_cast<std::uint32_t>(address + (last - there))},
+      dmi.get_dmi_ptr() + (first - dmi.get_start_address()),
+      dmi.is_read_allowed(),
+      dmi.is_write_allowed()};
+  windows_.push_back(w);
+  known_memory_.insert(w.where.first);
+  if (memory_state_ == memory_state::fresh) memory_state_ = memory_state::found;
+  return w;
+}
+
+/// Lets the engine reach the window by itself, as far as whole pages of one kind go. The rest goes through step().
+void arm_core::give_memory(const memory_window& w) {
+  for (std::uint64_t at = w.where.first; at <= w.where.last;) {
+    const permissions p = permitted(static_cast<std::uint32_t>(at));
+    const std::uint64_t last = std::min(w.where.last, p.where.last);
+    const std::uint64_t first = (at + PAGE_BYTES - 1) & -PAGE_BYTES, end = (last + 1) & -PAGE_BYTES;
+    if (w.readable && p.read && first < end) {
+      engine_->map(
+          static_cast<std::uint32_t>(first), end - first, w.host + (first - w.where.first),
+          w.writable && p.write ? arm_engine::memory_access::read_write : arm_engine::memory_access::read_only);
+    }
+    at = last + 1;
+  }
+}
+
+/// Between instructions. The engine remembers which instructions have left its memory, and stops at them from then on:
+/// it has to forget that when memory is added.
+void arm_core::renew_memory() {
+  if (memory_state_ == memory_state::fresh) return;
+  if (memory_state_ == memory_state::stale) {
+    windows_.clear();
+    engine_->unmap_all();
+    for (const std::uint32_t address : std::set<std::uint32_t>(known_memory_)) window(address);
+  } else {
+    engine_->clear_cache();
+  }
+  for (const memory_window& w : windows_) give_memory(w);
+  memory_state_ = memory_state::fresh;
+}
+
+std::optional<std::uint32_t> arm_core::fetch(std::uint32_t address) {
+  std::uint32_t word = 0;
+  if (!permitted(address).fetch || private_address(address)) return std::nullopt;
+  const memory_window w = window(address);
+  if (w.host != nullptr && w.where.contains(address + 3)) {
+    std::memcpy(&word, w.host + (address - w.where.first), sizeof word);
+    return word;
+  }
+  // Memory that wants to see every access (a watched buffer in the same page) still is memory.
+  range around;
+  payload().set_command(tlm::TLM_READ_COMMAND);
+  payload().set_address(bus_address(address, around));
+  payload().set_data_ptr(reinterpret_cast<unsigned char*>(&word));
+  payload().set_data_length(sizeof word);
+  payload().set_streaming_width(sizeof word);
+  payload().set_byte_enable_ptr(nullptr);
+  if (bus()->transport_dbg(payload()) != sizeof word) return std::nullopt;
+  return word;
+}
+
+bool arm_core::read(std::uint32_t address, void* data, unsigned bytes) {
+  return access(access_kind::read, address, data, bytes) == outcome::done;
+}
+
+bool arm_core::write(std::uint32_t address, const void* data, unsigned bytes) {
+  return access(access_kind::write, address, const_cast<void*>(data), bytes) == outcome::done;
+}
+
+arm_core::outcome arm_core::access(access_kind kind, std::uint32_t address, void* data, unsigned bytes) {
+  const bool writes = kind == access_kind::write;
+  const std::uint32_t last = address + bytes - 1;  // an access around the top of the address space is two
+  for (std::uint32_t at = address;;) {
+    const permissions p = permitted(at);
+    if (!(writes ? p.write : p.read)) {
+      fault_ = {p.otherwise, kind, at};
+      return outcome::faulted;
+    }
+    if (p.where.contains(last) || last < address) break;
+    at = p.where.last + 1;
+  }
+  if (!private_address(address)) {
+    const memory_window w = window(address);
+    if (w.host != nullptr && last >= address && w.where.contains(last) && (writes ? w.writable : w.readable)) {
+      unsigned char* const host = w.host + (address - w.where.first);
+      std::memcpy(writes ? host : data, writes ? data : host, bytes);
+      return outcome::done;
+    }
+  }
+  if (!exact_) {
+    come_again_ = true;
+    return outcome::missed;
+  }
+  return access_device(kind, address, data, bytes);
+}
+
+arm_core::outcome arm_core::access_device(access_kind kind, std::uint32_t address, void* data, unsigned bytes) {
+  unsigned size = std::min(bytes, 4U);
+  if (address % size != 0) {
+    fault_ = {fault_kind::alignment, kind, address};
+    if (unaligned_device_access_faults()) return outcome::faulted;
+    size = 1;
+  }
+  const auto command = kind == access_kind::write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND;
+  for (unsigned done = 0; done < bytes; done += size) {
+    sc_core::sc_time delay;
+    const bool ok = transfer(command, address + done, static_cast<unsigned char*>(data) + done, size, delay);
+    ahead_ += delay;
+    if (ok) continue;
+    const bool nobody = payload().get_response_status() == tlm::TLM_ADDRESS_ERROR_RESPONSE;
+    fault_ = {nobody ? fault_kind::decode_error : fault_kind::bus_error, kind, address + done};
+    return outcome::faulted;
+  }
+  return outcome::done;
+}
+
+}  // namespace rpsim

@@ -1,0 +1,154 @@
+#pragma once
+// What every core that executes Arm instructions has in common, whatever its architecture profile: the engine, its view
+// of memory, and time. A derived core supplies the system side: exceptions, system instructions, the interrupt
+// controller, memory protection.
+//
+// Time: instructions run ahead of simulated time, never further than the next thing that is to happen in the
+// simulation, nor than the quantum; every access to something that is not plain memory waits for simulated time to
+// catch up first. So the quantum bounds how long the simulator goes without looking up, and changes nothing that can be
+// seen.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "models/core/arm/arm_engine.h"
+#include "models/core/remote_core.h"
+
+namespace rpsim {
+
+/// Parameters: <label>.quantum, <label>.wake_latency.
+class arm_core : public remote_core, protected arm_engine_client {
+ public:
+  ~arm_core() override;
+
+ protected:
+  enum class access_kind : std::uint8_t { read, write, fetch };
+  enum class fault_kind : std::uint8_t { decode_error, bus_error, alignment, permission, background };
+  struct access_fault {
+    fault_kind kind = fault_kind::decode_error;
+    access_kind access = access_kind::read;
+    std::uint32_t address = 0;
+  };
+  /// A range of the core's own addresses in which one rule holds.
+  struct range {
+    std::uint32_t first = 0, last = ~0U;
+    bool contains(std::uint32_t a) const { return a >= first && a <= last; }
+  };
+  struct permissions {
+    range where;
+    bool read = true, write = true, fetch = true;
+    fault_kind otherwise = fault_kind::permission;
+  };
+
+  /// Loads the engine. @throws std::runtime_error if its module is not there.
+  arm_core(sc_core::sc_module_name name, sim_context& context, const dt::node& node, arm_profile profile);
+
+  // ---- the derived core
+  /// Registers and state as the architecture's reset leaves them; may load(), and lock_up() if it cannot start.
+  /// `false`: an input keeps the CPU from beginning; asked again at each wake().
+  virtual bool enter_reset_state() = 0;
+  /// An interrupt is pending that is to be taken now.
+  virtual bool interrupted() const = 0;
+  /// Takes it. Between instructions; time has caught up.
+  virtual void take_interrupt() = 0;
+  /// Between instructions, before anything is executed: what changes of the engine's memory or code were put off.
+  virtual void refresh() {}
+  /// Something is pending that ends the sleep of a WFI or WFE.
+  virtual bool wakes(arm_hint asleep_in) const = 0;
+  /// The `irq` field of core.wake.
+  virtual std::string wake_reason() const = 0;
+  /// The instruction at regs()[15] was annulled for this fault. Between instructions; time has caught up.
+  virtual void abort(const access_fault& fault) = 0;
+  /// What is permitted around `address` at present.
+  virtual permissions permitted(std::uint32_t address) const = 0;
+  /// Where on the bus the address is; narrows `around` to where the same translation holds.
+  virtual std::uint64_t bus_address(std::uint32_t address, [[maybe_unused]] range& around) const { return address; }
+  /// A register block inside the core, which transport() serves; nothing of it is memory.
+  virtual bool private_address(std::uint32_t address) const = 0;
+  /// Whether an unaligned access to a device is a fault. If not, the core splits it into bytes.
+  virtual bool unaligned_device_access_faults() const = 0;
+
+  // ---- for the derived core
+  arm_engine& engine() { return *engine_; }
+  const arm_engine& engine() const { return *engine_; }
+  /// Where the core is in time, in cycles of its clock. In a client call of run() that is the start of the straight run
+  /// of instructions under way; in step() it is exact.
+  std::uint64_t now_cycles() const;
+  bool stepping() const { return stepping_; }
+  /// The core spends `n` more cycles before the next instruction.
+  void spend(std::uint64_t n) { ahead_ += cycle() * static_cast<double>(n); }
+  /// Once what was executed has been accounted for; wakes() ends it.
+  void fall_asleep(arm_hint how) { asleep_ = how; }
+  /// Executes no more until reset, and says why.
+  void lock_up(std::string reason) { lockup_ = std::move(reason); }
+  /// permitted() or bus_address() answers otherwise now. Between instructions.
+  void memory_changed();
+  /// Data accesses that an instruction or an exception makes on the core's own account. Plain memory at any time; else
+  /// only while time has caught up. `missed`: neither; answer the engine exactly() and come again.
+  enum class outcome : std::uint8_t { done, missed, faulted };
+  outcome load(std::uint32_t address, void* data, unsigned bytes) {
+    return access(access_kind::read, address, data, bytes);
+  }
+  outcome store(std::uint32_t address, const void* data, unsigned bytes) {
+    return access(access_kind::write, address, const_cast<void*>(data), bytes);
+  }
+  const access_fault& last_fault() const { return fault_; }
+  /// The answer of a client call in run() whose instruction is to be executed when simulated time has caught up: it
+  /// comes again in step().
+  arm_after exactly() {
+    exact_wanted_ = true;
+    return arm_after::synchronise;
+  }
+
+  // ---- arm_engine_client
+  std::optional<std::uint32_t> fetch(std::uint32_t address) override;
+  bool read(std::uint32_t address, void* data, unsigned bytes) override;
+  bool write(std::uint32_t address, const void* data, unsigned bytes) override;
+
+ private:
+  struct memory_window {
+    range where;
+    unsigned char* host = nullptr;  // of where.first; nullptr: a device, or nothing
+    bool readable = false, writable = false;
+  };
+
+  [[noreturn]] void boot() override;
+  void direct_memory_withdrawn(std::uint64_t first, std::uint64_t last) override;
+  void account();
+  /// Waits for simulated time.
+  void catch_up();
+  std::uint64_t budget();
+  void step();
+  void sleep();
+
+  outcome access(access_kind kind, std::uint32_t address, void* data, unsigned bytes);
+  outcome access_device(access_kind kind, std::uint32_t address, void* data, unsigned bytes);
+  memory_window window(std::uint32_t address);
+  void give_memory(const memory_window& w);
+  void renew_memory();
+
+  param& quantum_;
+  param& wake_latency_;
+  std::unique_ptr<arm_engine> engine_;
+
+  std::vector<memory_window> windows_;
+  std::set<std::uint32_t> known_memory_;  // an address in each window that was ever found
+  enum class memory_state : std::uint8_t { fresh, found, stale } memory_state_ = memory_state::stale;
+
+  std::optional<arm_hint> asleep_;
+  std::optional<std::string> lockup_;
+  sc_core::sc_time quantum_time_;
+  sc_core::sc_time ahead_;     // of simulated time, by what has been accounted
+  std::uint64_t counted_ = 0;  // of the engine's cycles
+  bool stepping_ = false;
+  bool exact_ = false;  // simulated time is where the core is: devices may be accessed
+  bool exact_wanted_ = false;
+  bool come_again_ = false;  // the instruction was annulled because exact_ was false
+  access_fault fault_;
+};
+
+}  // namespace rpsim
