@@ -31,8 +31,9 @@ class native_core final : public remote_core {
   native_image& load();
   void read_application_note();
 
-  void spend(sc_core::sc_time t);  // CPU time; serves interrupts meanwhile and at its end
-  void synchronise();              // spends what straight-line code has cost
+  void elapse(const sc_core::sc_time& t);  // whatever comes
+  void spend(sc_core::sc_time t);          // CPU time; serves interrupts meanwhile and at its end
+  void synchronise();                      // spends what straight-line code has cost
   void serve_interrupts();
   sc_core::sc_time exception_time();
   void access(tlm::tlm_command command, std::uint32_t address, void* data, std::uint32_t length);

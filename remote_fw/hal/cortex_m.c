@@ -18,6 +18,7 @@
 
 #define SYST_RUN 7u /* CPU clock, interrupt, enable */
 #define SYST_LONGEST 0x01000000u
+#define SYST_SHORTEST 512u /* rounds go on: their handler must leave time for the rest */
 #define ICSR_PENDSTSET (1u << 26)
 #define ICSR_PENDSTCLR (1u << 25)
 #define DEMCR_TRCENA (1u << 24)
@@ -119,6 +120,6 @@ void hal_wfi_until(uint64_t time_us) {
   }
   elapsed = now;
   hal_write32(ICSR, ICSR_PENDSTCLR); /* counted in `now` */
-  restart_systick(left < 2 ? 2 : (uint32_t)left);
+  restart_systick(left < SYST_SHORTEST ? SYST_SHORTEST : (uint32_t)left);
   hal_wfi();
 }

@@ -229,6 +229,14 @@ TEST_F(native, endless_recursion_and_a_returning_application_lock_the_core_up) {
   EXPECT_THAT(lines, Contains("flat core.lockup reason=the application returned"));
 }
 
+TEST_F(native, ticks_that_come_faster_than_they_are_served_neither_nest_nor_stop_the_application) {
+  core_bench m4f(context, node, "m4f", "tick_storm");
+  m4f.release();
+  sc_start(us(5000));
+  EXPECT_THAT(m4f.bus.values(0), ElementsAre(1u));
+  EXPECT_THAT(events.take(), Not(Contains(HasSubstr("core.lockup"))));
+}
+
 TEST_F(native, keeps_time_by_systick_and_can_ask_for_its_own_reset) {
   core_bench m4f(context, node, "m4f", "clock");
   m4f.release();
