@@ -9,6 +9,7 @@
 #include "host_sw/drivers/mailbox.h"
 #include "host_sw/drivers/reset.h"
 #include "host_sw/drivers/stm32_exti.h"
+#include "host_sw/drivers/stm32_history.h"
 #include "host_sw/drivers/syscon.h"
 #include "host_sw/drivers/workqueue.h"
 #include "host_sw/remoteproc/elf_loader.h"
@@ -52,7 +53,11 @@ struct syscon_field {
 class stm32_rproc {
  public:
   stm32_rproc(os::machine& machine, os::device& dev, stm32_options options)
-      : machine_(machine), dev_(dev), options_(std::move(options)), parse_time_(parse_time_param(machine)) {}
+      : machine_(machine),
+        dev_(dev),
+        options_(std::move(options)),
+        past_(stm32_history_of(options_.core.history)),
+        parse_time_(parse_time_param(machine)) {}
   stm32_rproc(const stm32_rproc&) = delete;
   stm32_rproc& operator=(const stm32_rproc&) = delete;
 
@@ -97,7 +102,7 @@ class stm32_rproc {
   void release_all();
   remoteproc::rproc_ops make_ops();
 
-  int prepare();
+  int register_memory_regions();
   int start();
   int stop();
   int attach();
@@ -125,6 +130,7 @@ class stm32_rproc {
   os::machine& machine_;
   os::device& dev_;
   const stm32_options options_;
+  const stm32_history past_;
   param& parse_time_;
 
   std::unique_ptr<reset_control> reset_, hold_boot_reset_;
@@ -171,7 +177,12 @@ int stm32_rproc::acquire() {
   if (const int error = get_translations(); error != 0) return error;
   std::uint32_t state = M4_OFF;
   if (const int error = get_state(state); error != 0) return error;
-  if (state == M4_CRUN) rproc_->set_detached();
+  if (state == M4_CRUN) {
+    rproc_->set_detached();
+    if (past_.memory_regions == stm32_history::regions::once) {
+      if (const int error = register_memory_regions(); error != 0) return error;
+    }
+  }
 
   workqueue_ = std::make_unique<workqueue>(kernel(), dev_.name);
   on_release([this] { workqueue_->destroy(); });
@@ -214,7 +225,7 @@ int stm32_rproc::parse_tree() {
     kernel().busy(parse_time_.time());
   }
 
-  reset_ = reset_control_get_optional(machine_, node, "mcu_rst", error);
+  if (past_.knows_named_resets) reset_ = reset_control_get_optional(machine_, node, "mcu_rst", error);
   if (reset_ == nullptr && error == 0) reset_ = reset_control_get(machine_, node, error);
   if (reset_ == nullptr) return fail(error, "failed to get mcu_reset");
   if (error = get_hold_boot(); error != 0) return error;
@@ -231,7 +242,9 @@ int stm32_rproc::parse_tree() {
 
 int stm32_rproc::get_hold_boot() {
   int error = 0;
-  hold_boot_reset_ = reset_control_get_optional(machine_, dev_.node, "hold_boot", error);
+  if (past_.knows_named_resets) {
+    hold_boot_reset_ = reset_control_get_optional(machine_, dev_.node, "hold_boot", error);
+  }
   if (error != 0) return fail(error, "failed to get hold_boot reset");
   if (hold_boot_reset_ != nullptr) return 0;
   if (syscon_field trust_zone; get_syscon("st,syscfg-tz", trust_zone) == 0) {
@@ -274,6 +287,7 @@ int stm32_rproc::get_state(std::uint32_t& state) {
 
 int stm32_rproc::request_mailboxes() {
   for (mailbox& m : mailboxes_) {
+    if (&m == &mailboxes_[DETACH] && past_.detach != stm32_history::detach_op::mailbox) continue;
     m.client.device = dev_.name;
     m.client.tx_block = m.vq < 0;
     m.client.tx_tout_ms = m.timeout_ms;
@@ -297,14 +311,18 @@ remoteproc::rproc_ops stm32_rproc::make_ops() {
   using remoteproc::firmware;
   using remoteproc::rproc;
   remoteproc::rproc_ops ops;
-  ops.prepare = [this](rproc&) { return prepare(); };
+  const bool regions_prepared = past_.memory_regions == stm32_history::regions::prepared;
+  if (regions_prepared) ops.prepare = [this](rproc&) { return register_memory_regions(); };
   ops.start = [this](rproc&) { return start(); };
   ops.stop = [this](rproc&) { return stop(); };
   ops.attach = [this](rproc&) { return attach(); };
-  ops.detach = [this](rproc&) { return detach(); };
+  if (past_.detach != stm32_history::detach_op::none) ops.detach = [this](rproc&) { return detach(); };
   ops.kick = [this](rproc&, int vqid) { kick(vqid); };
   ops.load = remoteproc::elf::load_segments;
-  ops.parse_fw = [this](rproc& r, const firmware& fw) {
+  ops.parse_fw = [this, regions_prepared](rproc& r, const firmware& fw) {
+    if (!regions_prepared) {
+      if (const int error = register_memory_regions(); error != 0) return error;
+    }
     if (remoteproc::elf::load_rsc_table(r, fw) != 0) {
       rproc_log(log_level::warning, "no resource table found for this firmware");
     }
@@ -346,7 +364,7 @@ bool stm32_rproc::mappable(std::uint64_t pa) const {
   return !ram || std::ranges::any_of(nodes, [&](const dt::node& n) { return n.has("no-map") && inside(n); });
 }
 
-int stm32_rproc::prepare() {
+int stm32_rproc::register_memory_regions() {
   const auto regions = dev_.node.phandles("memory-region");
   for (std::size_t i = 0; i < regions.size(); ++i) {
     const auto windows = regions[i].reg();
@@ -382,7 +400,8 @@ remoteproc::live_table stm32_rproc::loaded_table() {
       log(log_level::err, "failed to read rsc tbl addr");
       return {.error = -EINVAL};
     }
-    if (da == 0) return {.error = -ENOENT};
+    if (da == 0)
+      return past_.attaches_without_table ? remoteproc::live_table{} : remoteproc::live_table{.error = -ENOENT};
     const auto pa = da_to_pa(da);
     if (!pa) return {.error = -EINVAL};
     if (!mappable(*pa)) {
@@ -450,6 +469,10 @@ int stm32_rproc::attach() {
 }
 
 int stm32_rproc::detach() {
+  if (past_.detach == stm32_history::detach_op::dummy) {
+    rproc_->rests_on("detach-op");
+    return 0;
+  }
   if (mbox_chan* chan = mailboxes_[DETACH].chan; chan != nullptr && chan->send_message({}) < 0) {
     rproc_log(log_level::warning, "warning: remote FW detach without ack");
   }

@@ -18,11 +18,14 @@ class rproc_file final : public os::file {
     if (data.empty() || data.size() > COMMAND_MAX) return tl::unexpected(EINVAL);
     int error = -EINVAL;
     if (prefix_of(data, "start")) {
-      error = r_->boot();
+      error = r_->past->refuse(*r_, history::request::start);
+      if (error == 0) error = r_->boot();
     } else if (prefix_of(data, "stop")) {
-      error = r_->shutdown();
+      error = r_->past->refuse(*r_, history::request::stop);
+      if (error == 0) error = r_->shutdown();
     } else if (prefix_of(data, "detach")) {
-      error = r_->detach();
+      error = r_->past->refuse(*r_, history::request::detach);
+      if (error == 0) error = r_->detach();
     } else {
       r_->err("Unrecognized option");
     }
@@ -46,13 +49,7 @@ class rproc_file final : public os::file {
   /// Every close acts, whoever set the flag.
   os::expected<void> release() override {
     if (r_->self == nullptr || !r_->put_on_release) return {};
-    int error = 0;
-    if (r_->state == rproc_state::running) {
-      r_->shutdown();
-    } else if (r_->state == rproc_state::attached) {
-      error = r_->detach();
-    }
-    if (error != 0) return tl::unexpected(-error);
+    if (const int error = r_->past->released(*r_); error != 0) return tl::unexpected(-error);
     return {};
   }
 

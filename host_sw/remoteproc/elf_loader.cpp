@@ -165,6 +165,7 @@ int load_rsc_table(rproc& p, const firmware& fw) {
   r.cached_table = std::make_shared<std::vector<std::byte>>(table.begin(), table.end());
   r.table = r.cached_table;
   r.table_sz = table.size();
+  r.past->table_parsed(r);
   return 0;
 }
 

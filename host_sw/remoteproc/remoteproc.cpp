@@ -4,6 +4,7 @@
 
 #include "host_sw/remoteproc/coredump.h"
 #include "host_sw/remoteproc/elf_loader.h"
+#include "host_sw/remoteproc/histories.h"
 #include "host_sw/remoteproc/rproc_internal.h"
 
 namespace rpsim::remoteproc {
@@ -22,6 +23,8 @@ const char* to_string(rproc_state s) {
       return "attached";
     case rproc_state::detached:
       return "detached";
+    case rproc_state::deleted:
+      return "deleted";
   }
   return "invalid";
 }
@@ -67,7 +70,8 @@ rproc::impl::impl(os::machine& m, os::device& p, std::string n, rproc_ops o, std
       log_name("remoteproc " + dev_name),
       firmware_name(fw.empty() ? "rproc-" + name + "-fw" : std::move(fw)),
       ops(with_defaults(std::move(o))),
-      past(make_history(options.history)),
+      history_name(options.history),
+      past(make_history(history_name)),
       lock(os, dev_name),
       table(os),
       crash_work([this] { handle_crash(); }),
@@ -159,7 +163,7 @@ int rproc::impl::start_subdevices() {
 }
 
 void rproc::impl::stop_subdevices(bool crashed) {
-  if (!subdevs_started) return;
+  if (!subdevs_started && past->stops_only_started_subdevices()) return;
   for (auto it = subdevs.rbegin(); it != subdevs.rend(); ++it) {
     if ((*it)->stop) (*it)->stop(crashed);
   }
@@ -178,29 +182,37 @@ void rproc::impl::free_clean_table() {
   if (clean_table_dangling) os.oops("H4", "clean_table is freed twice");
   if (clean_table == nullptr) return;
   clean_table.reset();
-  clean_table_dangling = true;
+  past->clean_table_freed(*this);
 }
 
 int rproc::impl::set_rsc_table() {
-  if (!ops.get_loaded_rsc_table) return 0;
-  const live_table found = ops.get_loaded_rsc_table(*self);
+  const live_table found = ops.get_loaded_rsc_table ? ops.get_loaded_rsc_table(*self) : live_table{};
   if (found.error != 0) {
     err("can't load resource table: {}", found.error);
     return found.error;
   }
-  if (found.pa == 0) return 0;
+  if (found.pa == 0) return past->no_table_at_attach(*this);
 
-  clean_table.reset();
-  clean_table_dangling = false;
-  if (ops.detach) {
-    clean_table = std::make_shared<std::vector<std::byte>>(found.size);
-    os.memcpy_fromio(clean_table->data(), found.pa, found.size);
-  }
+  past->take_clean_copy(*this, found);
   cached_table.reset();
   table.point_to_live(found.pa);
   table_sz = found.size;
   emit("rproc.table", {{"what", "attached"}, field::hex("pa", found.pa), {"size", found.size}});
   return 0;
+}
+
+rsc::table_pointer rproc::impl::use_scratch_table() {
+  rsc::table_pointer installed = table;
+  cached_table = std::make_shared<std::vector<std::byte>>(table.copy(0, table_sz));
+  table = cached_table;
+  return installed;
+}
+
+void rproc::impl::restore_clean_table(rsc::table_pointer& installed) {
+  if (clean_table_dangling) os.oops("H4", "the resource table is restored from a clean_table that was freed");
+  installed.write(0, std::span(*clean_table).first(std::min(table_sz, clean_table->size())));
+  emit("rproc.table", {{"what", "restored"}, field::hex("pa", installed.pa()), {"size", table_sz}});
+  free_clean_table();
 }
 
 int rproc::impl::reset_rsc_table_on_detach() {
@@ -209,20 +221,15 @@ int rproc::impl::reset_rsc_table_on_detach() {
     log(os::log_level::warning, "WARNING: detach without a clean copy of the resource table");
     return -EINVAL;
   }
-  rsc::table_pointer installed = table;
-  cached_table = std::make_shared<std::vector<std::byte>>(table.copy(0, table_sz));
-  table = cached_table;
-  if (clean_table_dangling) os.oops("H4", "the resource table is restored from a clean_table that was freed");
-  installed.write(0, std::span(*clean_table).first(std::min(table_sz, clean_table->size())));
-  emit("rproc.table", {{"what", "restored"}, field::hex("pa", installed.pa()), {"size", table_sz}});
-  free_clean_table();
+  rsc::table_pointer installed = use_scratch_table();
+  restore_clean_table(installed);
   return 0;
 }
 
 int rproc::impl::reset_rsc_table_on_stop() {
   if (!table) return 0;
   if (cached_table == nullptr) {
-    cached_table = std::make_shared<std::vector<std::byte>>(table.copy(0, table_sz));
+    use_scratch_table();
     free_clean_table();
   }
   table = cached_table;
@@ -241,7 +248,10 @@ int rproc::impl::start(const firmware& fw) {
 
   if (const std::uint64_t pa = ops.find_loaded_rsc_table ? ops.find_loaded_rsc_table(*self, fw) : 0; pa != 0) {
     if (table_sz != 0) {
-      if (cached_table == nullptr) os.oops("H3", "copy of a resource table that was never cached");
+      if (cached_table == nullptr) {
+        os.oops(crashed_in == rproc_state::detached ? "H3" : "no-cached-table",
+                "copy of a resource table that was never cached");
+      }
       if (cached_table->size() < table_sz) os.oops("table-overread", "copy of more than the cached resource table");
       os.memcpy_toio(pa, cached_table->data(), table_sz);
     }
@@ -295,7 +305,7 @@ int rproc::impl::attach_device() {
   error = start_subdevices();
   if (error != 0) {
     err("failed to probe subdevices for {}: {}", name, error);
-    call("stop", ops.stop);  // not detach: H5
+    past->subdevices_failed_in_attach(*this);
     unprepare_subdevices();
     return error;
   }
@@ -313,10 +323,12 @@ int rproc::impl::fw_boot(const firmware& fw) {
   }
   log(os::log_level::info, "Booting fw image {}, size {}", firmware_name, fw->size());
 
+  attached_life = false;
   int error = prepare_device();
   if (error != 0) {
     err("can't prepare rproc {}: {}", name, error);
-    return error;  // carveouts that it registered stay: H6
+    past->prepare_failed(*this);
+    return error;
   }
 
   boot_address = ops.get_boot_addr ? ops.get_boot_addr(*self, fw) : 0;
@@ -324,7 +336,8 @@ int rproc::impl::fw_boot(const firmware& fw) {
     error = ops.parse_fw(*self, fw);
     report_op("parse_fw", error);
     if (error != 0) {
-      unprepare_device();  // H6
+      past->prepare_failed(*this);
+      unprepare_device();
       return error;
     }
   }
@@ -346,31 +359,32 @@ int rproc::impl::fw_boot(const firmware& fw) {
 }
 
 int rproc::impl::attach() {
-  int error = prepare_device();
+  using step = history::attach_step;
+  int error = past->prepare_for_attach(*this);
   if (error != 0) {
     err("can't prepare rproc {}: {}", name, error);
+    past->prepare_failed(*this);
     return error;
   }
 
+  attached_life = true;
+  step at = step::table;
   error = set_rsc_table();
   if (error != 0) {
     err("can't load resource table: {}", error);
   } else {
     max_notifyid = -1;
     nb_vdev = 0;
-    if (error = handle_resources(); error != 0) {
+    if (at = step::resources, error = handle_resources(); error != 0) {
       err("Failed to process resources: {}", error);
-    } else if (error = alloc_registered_carveouts(); error != 0) {
+    } else if (at = step::carveouts, error = alloc_registered_carveouts(); error != 0) {
       err("Failed to allocate associated carveouts: {}", error);
     } else {
+      at = step::device;
       error = attach_device();
     }
   }
-  if (error == 0) return 0;
-
-  resource_cleanup();
-  unprepare_device();
-  free_clean_table();
+  if (error != 0) past->attach_failed(*this, at);
   return error;
 }
 
@@ -380,7 +394,7 @@ int rproc::impl::stop_device(bool crashed) {
   if (!ops.stop) return -EINVAL;
   stop_subdevices(crashed);
 
-  int error = reset_rsc_table_on_stop();
+  int error = past->reset_table_before_stop_op(*this);
   if (error != 0) {
     err("can't reset resource table: {}", error);
     return error;
@@ -400,7 +414,7 @@ int rproc::impl::detach_device() {
   if (!ops.detach) return -EINVAL;
   stop_subdevices(false);
 
-  int error = reset_rsc_table_on_detach();
+  int error = past->reset_table_before_detach_op(*this);
   if (error != 0) {
     err("can't reset resource table: {}", error);
     return error;
@@ -408,6 +422,7 @@ int rproc::impl::detach_device() {
   error = call("detach", ops.detach);
   if (error != 0) {
     err("can't detach from rproc: {}", error);
+    past->detach_op_failed(*this);
     return error;
   }
   unprepare_subdevices();
@@ -431,8 +446,7 @@ void rproc::impl::resource_cleanup() {
 void rproc::impl::release_resources() {
   resource_cleanup();
   unprepare_device();
-  cached_table.reset();
-  table.clear();
+  past->free_tables(*this);
 }
 
 // ---- boot, shutdown, detach
@@ -470,17 +484,22 @@ int rproc::impl::boot() {
 int rproc::impl::shutdown() {
   if (const int error = lock.lock_interruptible(); error != 0) {
     err("can't lock rproc {}: {}", name, error);
-    return error;
+    return past->shutdown_result(error);
   }
   const os::mutex_guard guard(lock, std::adopt_lock);
-  if (state != rproc_state::running && state != rproc_state::attached && state != rproc_state::crashed) return -EINVAL;
-  if (--power != 0) return 0;
+  if (const int error = past->refuse_shutdown(state); error != 0) return error;
+  if (--power != 0) return past->shutdown_result(past->other_users());
 
-  if (const int error = stop_device(state == rproc_state::crashed); error != 0) {
-    ++power;
-    return error;
+  int error = stop_device(state == rproc_state::crashed);
+  if (error == 0) {
+    resource_cleanup();
+    error = past->unprepare_after_stop(*this);
   }
-  release_resources();
+  if (error != 0) {
+    ++power;
+    return past->shutdown_result(error);
+  }
+  past->free_tables(*this);
   table_sz = 0;
   past->stopped();
   return 0;
@@ -492,14 +511,20 @@ int rproc::impl::detach() {
     return error;
   }
   const os::mutex_guard guard(lock, std::adopt_lock);
-  if (state != rproc_state::attached) return -EINVAL;
-  if (--power != 0) return 0;
+  if (const int error = past->refuse_detach(state); error != 0) return error;
+  if (--power != 0) return past->other_users();
 
-  if (const int error = detach_device(); error != 0) {
+  int error = detach_device();
+  if (error == 0) error = past->detached(*this);
+  if (error == 0) {
+    resource_cleanup();
+    error = past->unprepare_after_detach(*this);
+  }
+  if (error != 0) {
     ++power;
     return error;
   }
-  release_resources();
+  past->free_tables(*this);
   return 0;
 }
 
@@ -526,7 +551,7 @@ int rproc::impl::set_firmware(std::string_view text) {
 // ---- crash and recovery
 
 void rproc::impl::report_crash(crash_type type) {
-  if (deleting) return;
+  if (deleting && past->removal_stops_recovery()) return;
   emit("rproc.crash", {{"type", crash_name(type)}});
   os.schedule_work(crash_work);
   err("crash detected in {}: type {}", name, crash_name(type));
@@ -535,8 +560,9 @@ void rproc::impl::report_crash(crash_type type) {
 void rproc::impl::handle_crash() {
   {
     const os::mutex_guard guard(lock);
-    if (deleting || state == rproc_state::offline) return;
+    if ((deleting && past->removal_stops_recovery()) || past->ignores_crash_in(state)) return;
     if (state == rproc_state::crashed) return past->crashed_again(*this);
+    crashed_in = state;
     set_state(rproc_state::crashed);
     err("handling crash #{} in {}", ++crash_count, name);
   }
@@ -546,10 +572,10 @@ void rproc::impl::handle_crash() {
 int rproc::impl::trigger_recovery() {
   if (const int error = lock.lock_interruptible(); error != 0) return error;
   const os::mutex_guard guard(lock, std::adopt_lock);
-  if (deleting) return -ENODEV;
+  if (deleting && past->removal_stops_recovery()) return -ENODEV;
   if (state != rproc_state::crashed) return 0;
   err("recovering {}", name);
-  const int error = attach_on_recovery ? attach_recovery() : boot_recovery();
+  const int error = attach_on_recovery && past->attaches_on_recovery() ? attach_recovery() : boot_recovery();
   emit("rproc.recovery", {{"result", os::errno_name(error)}});
   return error;
 }
@@ -566,7 +592,7 @@ int rproc::impl::boot_recovery() {
   } else {
     error = past->restart(*this, fw);
   }
-  if (error != 0) past->recovery_failed(*this);  // MAIN cleans nothing: H1
+  if (error != 0) past->recovery_failed(*this);
   return error;
 }
 
@@ -590,23 +616,39 @@ int rproc::impl::add() {
   add_sysfs();
   log(os::log_level::info, "{} is available", name);
   add_debugfs();
-  if (auto_boot) os.schedule_work(state == rproc_state::detached ? attach_work : boot_work);
+  if (auto_boot) {
+    if (state == rproc_state::detached) {
+      if (const int error = past->auto_attach(*this); error != 0) {
+        if (past->undoes_failed_add()) unregister();
+        return error;
+      }
+    } else {
+      os.schedule_work(boot_work);
+    }
+  }
   sys->published.push_back(this);
   return 0;
 }
 
 int rproc::impl::del() {
-  deleting = true;
-  os.cancel_work_sync(crash_work);
-  shutdown();  // once only: with power > 1 the processor stays running
-  remove_debugfs();
+  const int result = past->power_off_for_removal(*this);
   std::erase(sys->published, this);
+  unregister();
+  // Linux leaves these to find the removal noticed; here they must not outlive the object.
+  for (os::work* w : {&crash_work, &attach_work, &boot_work}) os.cancel_work_sync(*w);
+  return result;
+}
+
+void rproc::impl::unregister() {
+  remove_debugfs();
   remove_sysfs();
   remove_cdev();
-  // Linux leaves these two to find `deleting` set, which they do; here they must not outlive the object.
-  os.cancel_work_sync(attach_work);
-  os.cancel_work_sync(boot_work);
-  return 0;
+}
+
+void rproc::impl::rests_on(std::string_view topic) {
+  const auto found = std::ranges::find(histories(), history_name, &history_description::name);
+  if (std::ranges::find(found->rests_on, topic, &unconfirmed::topic) == found->rests_on.end()) return;
+  emit("rproc.unconfirmed", {{"history", history_name}, {"topic", topic}});
 }
 
 // ---- public face
@@ -632,6 +674,7 @@ int rproc::detach() { return impl_->detach(); }
 int rproc::set_firmware(std::string_view name) { return impl_->set_firmware(name); }
 int rproc::trigger_recovery() { return impl_->trigger_recovery(); }
 void rproc::report_crash(crash_type type) { impl_->report_crash(type); }
+void rproc::rests_on(std::string_view topic) { impl_->rests_on(topic); }
 
 os::irqreturn rproc::vq_interrupt(int notifyid) {
   const auto it = impl_->notifyids.find(notifyid);

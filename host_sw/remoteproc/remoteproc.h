@@ -3,11 +3,15 @@
 // "MAIN" in reference/remoteproc-core.md §1), with every roll-back order, error code and hazard. Where Linux would
 // corrupt its own memory the calling host thread ends in kernel::oops() at that point; the hazards by name:
 //
+// A history other than main may lack some of them and have others (histories.h):
+//
 //   H1   a boot recovery that fails after its stop leaves OFFLINE with power >= 1
 //   H3   a crash report in DETACHED starts a recovery; oops where it copies from a table that is not there
 //   H4   clean_table is freed twice, or used after it was freed (oops)
 //   H7   a vdev with fewer than two vrings is torn down (oops)
 //   H10  a carveout's name is used as a format string, or has no terminator (oops)
+//   no-cached-table    a recovery after an attach copies from a table that was never cached (oops; v4 and v5)
+//   double-free        the cached table is freed twice (oops; v5)
 //   elf-overread    the ELF loader reads behind the image's last page (oops)
 //   table-overread  an access behind the heap copy of a resource table (oops)
 //   vring-uaf       a virtqueue is used after del_vqs (oops)
@@ -56,6 +60,8 @@ class rproc {
   void report_crash(crash_type type);
   /// The remote rang for the vring with this notify id.
   os::irqreturn vq_interrupt(int notifyid);
+  /// The driver comes to a point that rests on a fact which no source confirms: `topic` of the history's description.
+  void rests_on(std::string_view topic);
   /// What the panic notifier does: the longest delay in ms that any running processor's panic op asked for.
   static unsigned long panic(os::machine& machine);
 

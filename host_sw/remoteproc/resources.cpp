@@ -128,7 +128,8 @@ int rproc::impl::handle_vdev(std::size_t offset, std::size_t available) {
     return -EINVAL;
   }
   const auto v = std::make_shared<vdev>(*this, entry.id, nb_vdev++, offset);
-  if (v->probe(entry) == 0) vdevs.push_back(v);  // H8: a failure is nobody's business
+  if (const int error = v->probe(entry); error != 0) return past->vdev_failed(error);
+  vdevs.push_back(v);
   return 0;
 }
 
@@ -260,11 +261,12 @@ int rproc::impl::alloc_vring(vdev& v, unsigned i, const rsc::vring_entry& entry)
 }
 
 void rproc::impl::free_vring(vring& ring) {
+  if (ring.owner == nullptr && past->knows_missing_vrings()) return;
   if (ring.owner == nullptr) os.oops("H7", "a vring that the vdev does not have is freed");
   notifyids.erase(ring.notifyid);
   if (!table) return;
   const std::size_t entry = ring.owner->table_offset() + rsc::VDEV_VRINGS + ring.index * rsc::VRING_SIZE;
-  table.set_u32(entry + rsc::VRING_DA, 0);
+  table.set_u32(entry + rsc::VRING_DA, past->freed_vring_da());
   table.set_u32(entry + rsc::VRING_NOTIFYID, rsc::ADDR_ANY);
 }
 

@@ -61,6 +61,7 @@ struct rproc::impl : std::enable_shared_from_this<rproc::impl> {
   int validate() const;
   int add();
   int del();
+  void unregister();
   int boot();
   int shutdown();
   int detach();
@@ -85,11 +86,18 @@ struct rproc::impl : std::enable_shared_from_this<rproc::impl> {
   int set_rsc_table();
   int reset_rsc_table_on_stop();
   int reset_rsc_table_on_detach();
+  /// The table in effect becomes a heap copy of it. Returns where it was.
+  rsc::table_pointer use_scratch_table();
+  /// Overwrites the live table with the clean copy and frees that.
+  void restore_clean_table(rsc::table_pointer& installed);
   void free_clean_table();
   int request_firmware(firmware& fw);
   void resource_cleanup();
   /// resource_cleanup and what follows it at every end of a life: the device is unprepared, the heap copy freed.
   void release_resources();
+  /// The life cycle comes to a point that rests on a fact which no source confirms: `topic` of the history's
+  /// description.
+  void rests_on(std::string_view topic);
   std::uint64_t da_to_pa(std::uint64_t da, std::size_t len) const;
 
   // ---- resources.cpp: entries of the table, carveouts, ring memory
@@ -148,6 +156,7 @@ struct rproc::impl : std::enable_shared_from_this<rproc::impl> {
   const std::string name, dev_name, log_name;  // "5000000.m4fss", "remoteproc0", "remoteproc remoteproc0"
   std::string firmware_name;
   rproc_ops ops;
+  const std::string history_name;
   std::unique_ptr<history> past;
 
   os::mutex lock;
@@ -155,6 +164,8 @@ struct rproc::impl : std::enable_shared_from_this<rproc::impl> {
   int power = 0;
   bool auto_boot = true, recovery_disabled = false, sysfs_read_only = false, attach_on_recovery = false;
   bool subdevs_started = false, deleting = false, put_on_release = false, in_sysfs = false;
+  bool attached_life = false;                     // this life began by an attach, not by a boot
+  rproc_state crashed_in = rproc_state::offline;  // the state of the last crash
   unsigned crash_count = 0;
   int max_notifyid = -1;
   unsigned nb_vdev = 0;

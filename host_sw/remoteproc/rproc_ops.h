@@ -15,7 +15,7 @@ namespace rpsim::remoteproc {
 
 class rproc;
 
-enum class rproc_state : std::uint8_t { offline, suspended, running, crashed, attached, detached };
+enum class rproc_state : std::uint8_t { offline, suspended, running, crashed, attached, detached, deleted };
 const char* to_string(rproc_state s);  // the sysfs string
 
 enum class crash_type : std::uint8_t { mmufault = 0, watchdog = 1, fatal_error = 2 };
@@ -51,8 +51,7 @@ struct rproc_ops {
 
 /// Behaviour of the core that a scenario selects.
 struct core_options {
-  /// The core's history: "main" (linux-source-6.12), "cleanup" (threads/001's proposal: resources are released in boot
-  /// recovery's error paths and on a repeated crash). More histories join here.
+  /// The core's history: a name of histories().
   std::string history = "main";
 };
 

@@ -18,15 +18,30 @@ stored taken(std::string_view data, int error) {
 }
 
 stored store_state(rproc::impl& r, std::string_view data) {
+  using request = history::request;
   if (sysfs_streq(data, "start")) {
+    if (const int error = r.past->refuse(r, request::start); error != 0) return taken(data, error);
     const int error = r.boot();
     if (error != 0) r.err("Boot failed: {}", error);
     return taken(data, error);
   }
-  if (sysfs_streq(data, "stop")) return taken(data, r.shutdown());
-  if (sysfs_streq(data, "detach")) return taken(data, r.detach());
+  if (sysfs_streq(data, "stop")) {
+    const int error = r.past->refuse(r, request::stop);
+    return taken(data, error != 0 ? error : r.shutdown());
+  }
+  if (sysfs_streq(data, "detach")) {
+    const int error = r.past->refuse(r, request::detach);
+    return taken(data, error != 0 ? error : r.detach());
+  }
   r.err("Unrecognised option: {}", data);
   return tl::unexpected(EINVAL);
+}
+
+/// An attribute that is still open after the device has gone answers ENODEV. One that a failed add left behind is
+/// one of freed memory.
+bool there(rproc::impl& r) {
+  if (r.in_sysfs && r.self == nullptr) r.os.oops("driver-gone", "an attribute of a processor that was freed");
+  return r.in_sysfs;
 }
 
 stored store_recovery(rproc::impl& r, std::string_view data) {
@@ -68,17 +83,16 @@ bool sysfs_streq(std::string_view written, std::string_view word) {
 void rproc::impl::add_sysfs() {
   os::vfs& fs = machine.fs();
   const unsigned mode = sysfs_read_only ? READ_ONLY : READ_WRITE;
-  // An attribute that is still open after the device has gone answers ENODEV.
   const auto attribute = [&](std::string_view file, unsigned permissions, std::string (*show)(const impl&),
                              stored (*store)(impl&, std::string_view)) {
     os::vfs::show read = [r = shared_from_this(), show]() -> shown {
-      if (!r->in_sysfs) return tl::unexpected(ENODEV);
+      if (!there(*r)) return tl::unexpected(ENODEV);
       return show(*r) + "\n";
     };
     os::vfs::store write;
     if (store != nullptr && permissions == READ_WRITE) {
       write = [r = shared_from_this(), store](std::string_view data) -> stored {
-        if (!r->in_sysfs) return tl::unexpected(ENODEV);
+        if (!there(*r)) return tl::unexpected(ENODEV);
         return store(*r, data);
       };
     }
