@@ -105,6 +105,7 @@ void arm_core::sleep() {
     spend(wake_latency_.count());
   }
   asleep_.reset();
+  woken(how);
 }
 
 // ---- time

@@ -59,6 +59,8 @@ class arm_core : public remote_core, protected arm_engine_client {
   virtual void refresh() {}
   /// Something is pending that ends the sleep of a WFI or WFE.
   virtual bool wakes(arm_hint asleep_in) const = 0;
+  /// It has ended.
+  virtual void woken([[maybe_unused]] arm_hint asleep_in) {}
   /// The `irq` field of core.wake.
   virtual std::string wake_reason() const = 0;
   /// The instruction at regs()[15] was annulled for this fault. Between instructions; time has caught up.
@@ -85,6 +87,7 @@ class arm_core : public remote_core, protected arm_engine_client {
   void fall_asleep(arm_hint how) { asleep_ = how; }
   /// Executes no more until reset, and says why.
   void lock_up(std::string reason) { lockup_ = std::move(reason); }
+  bool locked_up() const { return lockup_.has_value(); }
   /// permitted() or bus_address() answers otherwise now. Between instructions.
   void memory_changed();
   /// Data accesses that an instruction or an exception makes on the core's own account. Plain memory at any time; else
