@@ -69,7 +69,7 @@ constexpr std::array<history_description, 9> HISTORIES{{
      "the "
      "firmware over a mailbox channel of its own (200 ms) and releases hold boot. Of the core only the check of the "
      "table's restore is new. Against main: start when running or attached is EBUSY, stop when crashed EINVAL; `stop` "
-     "reports 0 even if the driver could not; removal of a detached processor, an automatic attach inside add, a "
+     "reports 0 even if the driver could not; an automatic attach inside add, a "
      "failed "
      "attach that leaves carveouts and a failing vdev are as in v4; no attach recovery; a crash report during removal "
      "is handled. Hazards: as v6.",

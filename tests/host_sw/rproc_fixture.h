@@ -477,6 +477,8 @@ class rproc_test : public testing::Test {
     buffers: memory@9ce00000 { reg = <0x0 0x9ce00000 0x0 0x80000>; };
   };
   m4: m4fss@5000000 { reg = <0x0 0x5000000 0x0 0x30000>; memory-region = <&pool>, <&code>, <&buffers>; };
+  autonomous: m4fss@6000000 { autonomous-on-core-shutdown; memory-region = <&pool>; };
+  misnamed: m4fss@7000000 { autonomous-on-core-reboot; memory-region = <&pool>; };
 };)",
                                                           "test.dts");
   flat_core core{context, tree->root()};
