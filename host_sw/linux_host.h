@@ -30,16 +30,32 @@ class linux_host {
   ~linux_host();
   linux_host(const linux_host&) = delete;
   linux_host& operator=(const linux_host&) = delete;
-  /// Spawns the thread that registers drivers and probes; emits host.booted when done.
+  /// Spawns the thread that registers drivers and probes; emits host.booted when done. After power_off(), and once the
+  /// kernel is quiet: a fresh kernel, of the old one only the disk is left (/lib/firmware).
   void boot();
+  /// Power or reset takes the whole software away, wherever it is.
+  void power_off();
+  /// What the machine's firmware does when the kernel restarts the machine.
+  void on_restart(std::function<void()> firmware);
+  /// From reset to the boot loader's first look at the remote cores, and from its end to the first driver.
+  sc_core::sc_time bootloader_time();
+  sc_core::sc_time kernel_time();
   os::machine& machine();
   os::kernel& kernel();
   os::vfs& fs();
-  /// True after host.booted.
+  /// True after host.booted, until power_off() or a panic.
   bool booted() const;
 
  private:
   struct impl;
+  std::unique_ptr<impl> make();
+
+  host_core& core_;
+  sim_context& context_;
+  const dt::tree& tree_;
+  options options_;
+  param &bootloader_time_, &kernel_time_;
+  std::function<void()> firmware_;
   std::unique_ptr<impl> impl_;
 };
 

@@ -196,6 +196,7 @@ struct kernel::impl {
   thread& spawn(std::string name, bool realtime, std::function<void()> body) {
     threads.push_back(std::make_unique<thread>(self, std::move(name), realtime, std::move(body)));
     thread* t = threads.back().get();
+    ++alive;
     sc_core::sc_spawn([this, t] { run(*t); }, sc_core::sc_gen_unique_name("host_thread"));
     return *t;
   }
@@ -216,9 +217,14 @@ struct kernel::impl {
     t.ended = true;
     by_process.erase(process);
     last_process = nullptr;
-    if (dead) return;
-    release_cpu(t);
-    t.exited.wake_up_all();
+    if (!dead) {
+      release_cpu(t);
+      t.exited.wake_up_all();
+    }
+    process_ended();
+  }
+  void process_ended() {
+    if (--alive == 0 && dead) end.notify(sc_core::SC_ZERO_TIME);
   }
   void trace_thread(const thread& t, std::string_view what) {
     self.events().emit(trace_level::detail, self.name_, "host.thread", {{"thread", t.name}, {"what", what}});
@@ -383,6 +389,7 @@ struct kernel::impl {
       }
     } catch (const killed_exception&) {
     }
+    process_ended();
   }
   void handle(unsigned irq) {
     irq_line& line = lines[irq];
@@ -502,7 +509,8 @@ struct kernel::impl {
   std::vector<thread*> cpus;  // by number: who runs there
   std::deque<thread*> ready;
   bool frozen = false, dead = false, permute = false;
-  sc_core::sc_event death, irqs_on, free_waiters;
+  sc_core::sc_event death, end, irqs_on, free_waiters;
+  unsigned alive = 1;  // processes: the threads, and the one that takes interrupts
   const char* interrupt_stack_root = nullptr;
 
   std::map<unsigned, irq_line> lines;
@@ -512,6 +520,10 @@ struct kernel::impl {
   wait_queue work_ready, work_done;
 
   std::deque<std::string> dmesg;
+
+  std::vector<std::function<void()>> panic_notifiers;
+  int panic_timeout = 0;
+  std::function<void()> restart;
 };
 
 // ------------------------------------------------------------------------------------------------------------ locks
@@ -866,18 +878,47 @@ void kernel::oops(std::string_view hazard, std::string text) {
                 {{"hazard", hazard}, {"thread", t != nullptr ? t->name : "interrupt"}, {"text", text}});
   printk(log_level::emerg, "", "Internal error: Oops: " + text);
   if (t != nullptr) impl_->unwind(oops_exception());
-  printk(log_level::emerg, "", "Kernel panic - not syncing: Oops: Fatal exception in interrupt");
+  panic("Oops: Fatal exception in interrupt");
+}
+
+void kernel::panic(std::string text) {
+  printk(log_level::emerg, "", "Kernel panic - not syncing: " + text);
+  events().emit(name_, "host.panic", {{"text", text}});
+  impl_->frozen = true;  // smp_send_stop()
+  if (thread* t = impl_->find_current(); t != nullptr) ++t->irqs_off;
+  for (const auto& notify : impl_->panic_notifiers) notify();
+  if (impl_->panic_timeout > 0) {
+    printk(log_level::emerg, "", fmt::format("Rebooting in {} seconds..", impl_->panic_timeout));
+    sc_core::wait(sc_time(impl_->panic_timeout, sc_core::SC_SEC), impl_->death);
+    impl_->check_alive();
+  }
+  if (impl_->panic_timeout != 0) emergency_restart();
+  printk(log_level::emerg, "", fmt::format("---[ end Kernel panic - not syncing: {} ]---", text));
   power_off();
   impl_->unwind(killed_exception());
 }
+
+void kernel::add_panic_notifier(std::function<void()> n) { impl_->panic_notifiers.push_back(std::move(n)); }
+int kernel::panic_timeout() const { return impl_->panic_timeout; }
+void kernel::set_panic_timeout(int seconds) { impl_->panic_timeout = seconds; }
+
+void kernel::emergency_restart() {
+  if (impl_->restart) impl_->restart();
+  power_off();
+  impl_->unwind(killed_exception());
+}
+void kernel::on_restart(std::function<void()> firmware) { impl_->restart = std::move(firmware); }
 
 const std::deque<std::string>& kernel::dmesg() const { return impl_->dmesg; }
 
 void kernel::power_off() {
   impl_->dead = true;
   impl_->death.notify(sc_core::SC_ZERO_TIME);
+  impl_->end.notify(sc_core::SC_ZERO_TIME);
 }
 bool kernel::powered_off() const { return impl_->dead; }
+bool kernel::quiet() const { return impl_->dead && impl_->alive == 0; }
+const sc_core::sc_event& kernel::end_event() const { return impl_->end; }
 
 void kernel::sleep_machine(const sc_time& t) {
   thread& self = impl_->current();

@@ -236,10 +236,27 @@ class kernel {
   [[noreturn]] void oops(std::string_view hazard, std::string text);
   const std::deque<std::string>& dmesg() const;
 
-  /// The machine is reset or loses power: every thread unwinds (killed_exception), every irq is disabled. Takes effect
-  /// a delta later. The kernel object must outlive that delta.
+  /// The machine is reset or loses power: every thread unwinds (killed_exception). Takes effect a delta later, for a
+  /// thread in the middle of a bus access at its end. The kernel object must live until it is quiet.
   void power_off();
   bool powered_off() const;
+  /// The last thread has unwound.
+  bool quiet() const;
+  /// Notified by power_off() and when it has become quiet.
+  const sc_core::sc_event& end_event() const;
+
+  // ---- panic
+  /// Every other CPU stops, the notifiers run; then the machine stands still or, if there is a timeout, restarts.
+  /// Emits host.panic {text}.
+  [[noreturn]] void panic(std::string text);
+  void add_panic_notifier(std::function<void()> n);
+  /// /proc/sys/kernel/panic: seconds; 0 for ever, negative: restarts at once.
+  int panic_timeout() const;
+  void set_panic_timeout(int seconds);
+  /// Asks the firmware for a reset and does not return. Without a firmware the machine stays off.
+  [[noreturn]] void emergency_restart();
+  void on_restart(std::function<void()> firmware);
+
   /// System sleep: no thread and no interrupt handler runs for that long. From a host thread.
   void sleep_machine(const sc_core::sc_time& t);
 

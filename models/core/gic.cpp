@@ -91,6 +91,14 @@ void gic::end_of_interrupt(unsigned intid) {
   update();
 }
 
+void gic::host_reset(host_reset_kind) {
+  bank_.reset();
+  enabled_.fill(0);
+  active_.fill(0);
+  priority_.fill(DEFAULT_PRIORITY);
+  update();
+}
+
 void gic::update() {
   const bool now = pending();
   if (now && !was_pending_) context().notifier.next_delta(pending_event_);

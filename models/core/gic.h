@@ -6,12 +6,13 @@
 #include <array>
 #include <cstdint>
 
+#include "models/common/host_reset.h"
 #include "models/common/register_bank.h"
 #include "models/core/lines.h"
 
 namespace rpsim {
 
-class gic final : public model {
+class gic final : public model, public host_reset_listener {
  public:
   static constexpr unsigned FIRST_SPI = 32;
   static constexpr unsigned LINES = 288;  // interrupt ids in all: 256 SPIs
@@ -31,6 +32,9 @@ class gic final : public model {
   unsigned acknowledge();
   /// ICC_EOIR1_EL1: no longer active; pending again if its line is still high. An id that is not active is ignored.
   void end_of_interrupt(unsigned intid);
+
+  /// Of every kind: it is the host's own.
+  void host_reset(host_reset_kind kind) override;
 
  private:
   static constexpr unsigned WORDS = LINES / 32;

@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
+#include "models/common/host_reset.h"
 #include "models/common/model.h"
 #include "models/common/register_bank.h"
-#include "models/stm32/host_reset.h"
 
 namespace rpsim {
 

@@ -5,9 +5,9 @@
 
 #include <cstdint>
 
+#include "models/common/host_reset.h"
 #include "models/common/model.h"
 #include "models/common/register_bank.h"
-#include "models/stm32/host_reset.h"
 
 namespace rpsim {
 

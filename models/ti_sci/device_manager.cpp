@@ -56,7 +56,8 @@ struct device_manager::host {
   unsigned tx_thread;
   std::uint64_t rx_data, rx_status, tx_data, tx_status;  // addresses
   line_in irq;
-  bool unreachable = false;  // the bus answered with an error
+  bool unreachable = false;   // the bus answered with an error
+  bool is_host_core = false;  // Linux's, that a host reset takes away
   std::optional<message> held_back;
   sc_time due;
 
@@ -88,6 +89,11 @@ device_manager::device_manager(sc_core::sc_module_name name, sim_context& contex
       psc_read_time_(context.params.time({label() + ".psc_read_time", provenance::assumed,
                                           "assumed: a peripheral register read from the R5F", "one of those reads"},
                                          {100, sc_core::SC_NS})),
+      host_reset_releases_(
+          context.params.flag({label() + ".host_reset_releases_processors", provenance::assumed,
+                               "assumed: reference/k3.md says nothing of a reset of the A53s alone",
+                               "a reset of the host gives back the processors that its software had requested"},
+                              false)),
       devices_(context, label(), node),
       processors_(context, label(), node),
       resources_(node),
@@ -144,6 +150,8 @@ void device_manager::add_hosts(const dt::node& section, const dt::node& proxy) {
       if (other->id == id) n.fail("rpsim,host-id", fmt::format("host {} is there twice", id));
       if (other->input == h->input) n.fail("rpsim,input", fmt::format("input {} is there twice", h->input));
     }
+    const auto core = n.has("rpsim,core") ? n.phandles("rpsim,core") : std::vector<dt::node>{};
+    h->is_host_core = std::ranges::any_of(core, [](const dt::node& c) { return c.is_compatible("rpsim,host-core"); });
     hosts_.push_back(std::move(h));
   }
 }
@@ -197,6 +205,14 @@ void device_manager::boot() {
     b.device->module().set_local_reset(false);
   }
   booted_.clear();
+}
+
+void device_manager::host_reset(host_reset_kind) {
+  if (!host_reset_releases_.flag()) return;
+  for (const auto& h : hosts_) {
+    if (!h->is_host_core) continue;
+    for (const auto& [id, p] : processors_.all()) p->forget(h->id);
+  }
 }
 
 // ---- the service loop

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "models/common/host_reset.h"
 #include "models/common/model.h"
 #include "models/ti_sci/clocks.h"
 #include "models/ti_sci/devices.h"
@@ -23,7 +24,7 @@
 
 namespace rpsim {
 
-class device_manager final : public model {
+class device_manager final : public model, public host_reset_listener {
  public:
   device_manager(sc_core::sc_module_name name, sim_context& context, const dt::node& node);
   ~device_manager() override;
@@ -43,6 +44,10 @@ class device_manager final : public model {
   /// power-up reference) hold the device, its LPSC is on, its local reset released.
   /// @throws std::invalid_argument for an unknown device
   void boot_device(unsigned device_id, std::uint64_t hosts);
+
+  /// It lives on, and so do the references that the host held. Whether anybody releases the host's processors is not
+  /// documented: a parameter says.
+  void host_reset(host_reset_kind kind) override;
 
   /// Ownership and boot settings, for checks and for lines that follow from them; nullptr if there is none.
   const processor* find_processor(unsigned processor_id) { return processors_.find(processor_id); }
@@ -103,7 +108,8 @@ class device_manager final : public model {
   tlm_utils::simple_initiator_socket<device_manager, 32> bus_;
   tlm::tlm_generic_payload payload_;
 
-  param &interrupt_latency_, &pm_latency_, &rm_latency_, &proc_latency_, &psc_poll_limit_, &psc_read_time_;
+  param &interrupt_latency_, &pm_latency_, &rm_latency_, &proc_latency_, &psc_poll_limit_, &psc_read_time_,
+      &host_reset_releases_;
 
   device_table devices_;
   processor_table processors_;

@@ -104,6 +104,10 @@ verdict processor::release(unsigned host) {
   return {};
 }
 
+void processor::forget(unsigned host) {
+  if (owner_ == host) own(std::nullopt);
+}
+
 verdict processor::hand_over(unsigned host, unsigned to) {
   if (verdict v = owned_by(host); !v) return v;
   if (!permits(to)) return nack(fmt::format("host {} is not permitted", to));

@@ -31,6 +31,8 @@ class processor {
 
   verdict request(unsigned host);
   verdict release(unsigned host);
+  /// Nobody's again, if it was that host's.
+  void forget(unsigned host);
   verdict hand_over(unsigned host, unsigned to);
   /// Bits of `set` first, then those of `clear`.
   verdict set_config(unsigned host, std::uint64_t boot_vector, std::uint32_t set, std::uint32_t clear);

@@ -118,6 +118,58 @@ TEST_F(cpus, power_off_unwinds_every_thread) {
   EXPECT_FALSE(went_on);
 }
 
+TEST_F(cpus, a_kernel_is_quiet_when_its_last_thread_has_unwound) {
+  make();
+  kernel->spawn("waiter", [&] { kernel->msleep(1000); });
+  run_for(1);
+  EXPECT_FALSE(kernel->quiet());
+  kernel->power_off();
+  kernel->spawn("too late", [] { FAIL() << "it runs"; });
+  EXPECT_FALSE(kernel->quiet());
+  run_for(1);
+  EXPECT_TRUE(kernel->quiet());
+}
+
+TEST_F(cpus, in_a_panic_the_notifiers_run_alone_and_nothing_afterwards) {
+  make();
+  recorder events(context);
+  std::vector<double> ticks;
+  double notified = 0;
+  bool went_on = false;
+  kernel->add_panic_notifier([&] {
+    kernel->udelay(5000);
+    notified = now_ms();
+  });
+  kernel->spawn("ticker", [&] {
+    for (;;) kernel->usleep_range(1000, 1000), ticks.push_back(now_ms());
+  });
+  kernel->spawn("crasher", [&] {
+    kernel->udelay(1500);
+    kernel->panic("no reason");
+    went_on = true;
+  });
+  run_for(12);
+  EXPECT_THAT(ticks, ElementsAre(1));
+  EXPECT_DOUBLE_EQ(notified, 6.5);
+  EXPECT_FALSE(went_on);
+  EXPECT_TRUE(kernel->quiet());
+  EXPECT_THAT(events.values("host.panic", "text"), ElementsAre("no reason"));
+}
+
+TEST_F(cpus, a_panic_with_a_timeout_asks_for_a_reset_after_it) {
+  make();
+  std::vector<double> resets;
+  kernel->on_restart([&] { resets.push_back(now_ms()); });
+  kernel->set_panic_timeout(2);
+  kernel->spawn("crasher", [&] { kernel->panic("no reason"); });
+  run_for(1999);
+  EXPECT_THAT(resets, ElementsAre());
+  EXPECT_FALSE(kernel->quiet());
+  run_for(2);
+  EXPECT_THAT(resets, ElementsAre(2000));
+  EXPECT_TRUE(kernel->quiet());
+}
+
 // ------------------------------------------------------------------------------------------------------------- time
 
 class timing : public kernel_test {};

@@ -15,12 +15,14 @@ using testing::HasSubstr;
 constexpr const char* NODES = R"(
   pds: pds { #power-domain-cells = <2>; };
   m4f: m4f-core { compatible = "rpsim,native-core", "arm,cortex-m4f"; power-domains = <&pds 9 1>; };
+  a53: a53-cores { compatible = "rpsim,host-core"; };
   r5f0: r5f0-core { compatible = "rpsim,native-core", "arm,cortex-r5f"; power-domains = <&pds 121 1>; };
   r5f1: r5f1-core { compatible = "rpsim,native-core", "arm,cortex-r5f"; power-domains = <&pds 122 1>; };
   dm: device-manager {
     rpsim,secure-proxy = <&secure_proxy>;
     hosts {
-      a53_2 { rpsim,host-id = <12>; rpsim,rx-thread = <64>; rpsim,tx-thread = <65>; rpsim,input = <0>; };
+      a53_2 { rpsim,host-id = <12>; rpsim,rx-thread = <64>; rpsim,tx-thread = <65>; rpsim,input = <0>;
+              rpsim,core = <&a53>; };
       m4_0 { rpsim,host-id = <30>; rpsim,rx-thread = <66>; rpsim,tx-thread = <67>; rpsim,input = <1>; };
     };
     lpscs {
@@ -401,6 +403,25 @@ TEST(device_manager, names_what_cannot_be_wired) {
 }
 
 // ---- processors
+
+TEST(device_manager, a_reset_of_the_host_gives_back_its_processors_if_told_so_and_no_others) {
+  dm_bench b;
+  using enum message_type;
+  auto& l = b.linux_host;
+  auto& m = b.m4f;
+  simulate([&] {
+    EXPECT_TRUE(l.acked(l.processor(PROC_REQUEST, 0x01)));
+    EXPECT_TRUE(m.acked(m.processor(PROC_REQUEST, 0x18)));
+    b.dm.host_reset(host_reset_kind::reset);
+    EXPECT_EQ(l.acked(l.processor(PROC_REQUEST, 0x01)), NACKED);
+    ASSERT_TRUE(b.context.params.set("dm.host_reset_releases_processors", "yes"));
+    for (int round = 0; round < 2; ++round) {
+      b.dm.host_reset(host_reset_kind::reset);
+      EXPECT_TRUE(l.acked(l.processor(PROC_REQUEST, 0x01)));
+      EXPECT_EQ(l.acked(l.processor(PROC_REQUEST, 0x18)), NACKED) << "the M4F's own";
+    }
+  });
+}
 
 TEST(device_manager, one_host_owns_a_processor_at_a_time) {
   dm_bench b;

@@ -31,6 +31,24 @@ struct distributor : testing::Test {
   gic unit;
 };
 
+TEST_F(distributor, a_host_reset_forgets_what_was_enabled_and_active) {
+  simulate([&] {
+    for (int round = 0; round < 2; ++round) {
+      enable(108);
+      drive(mailbox, true);
+      EXPECT_EQ(unit.acknowledge(), 108u);
+      unit.host_reset(host_reset_kind::reset);
+      EXPECT_FALSE(unit.pending());
+      EXPECT_EQ(bus.read32(ISENABLER + 12), 0u);
+      EXPECT_EQ(bus.read32(ISACTIVER + 12), 0u);
+      enable(108);
+      EXPECT_TRUE(unit.pending()) << "its line is still high";
+      unit.host_reset(host_reset_kind::standby);
+      drive(mailbox, false);
+    }
+  });
+}
+
 TEST_F(distributor, has_the_spi_inputs_that_its_type_register_tells) {
   EXPECT_EQ(unit.input("irq", 31), nullptr) << "private interrupts have no line";
   EXPECT_EQ(unit.input("irq", gic::LINES), nullptr);

@@ -71,6 +71,30 @@ steps:
   EXPECT_EQ(s.steps[2].expect.result, "ENODEV");
 }
 
+TEST(parse_scenario, a_power_cycle_is_of_a_kind_and_has_no_result) {
+  const scenario s =
+      parsed(HEAD + "steps: [power-cycle: standby, power-cycle: reset, { run: cat /f, expect: lost }]\n");
+  EXPECT_EQ(std::get<power_cycle>(s.steps[0].action).kind, host_reset_kind::standby);
+  EXPECT_EQ(std::get<power_cycle>(s.steps[1].action).kind, host_reset_kind::reset);
+  EXPECT_EQ(s.steps[1].text, "power-cycle: reset");
+  EXPECT_EQ(s.steps[2].expect.result, "lost");
+  EXPECT_EQ(message(HEAD + "steps: [power-cycle: stanby]\n"),
+            "s.yaml:4:22: a power cycle cannot be 'stanby'; did you mean 'standby'?");
+  EXPECT_EQ(message(HEAD + "steps: [{ power-cycle: reset, expect: 0 }]\n"),
+            "s.yaml:4:31: `power-cycle` has no result to expect");
+}
+
+TEST(parse_scenario, a_descriptors_name_is_free_again_once_it_is_closed_or_lost) {
+  const std::string open = "open: { path: /dev/remoteproc0, as: ctl }";
+  for (const char* between : {"close: ctl", "power-cycle: reset", "run: exit", "run: echo b > /proc/sysrq-trigger"}) {
+    EXPECT_THAT(messages(fmt::format("{}steps: [{{ {} }}, {{ {} }}, {{ {} }}]\n", HEAD, open, between, open)),
+                ElementsAre())
+        << between;
+  }
+  EXPECT_THAT(messages(fmt::format("{}steps: [{{ {} }}, cat /f, {{ {} }}]\n", HEAD, open, open)),
+              ElementsAre(HasSubstr("'ctl' is the name of a descriptor already")));
+}
+
 TEST(parse_scenario, faults_read_as_sentences) {
   const scenario s = parsed(HEAD + STEPS + R"(
 faults:
@@ -106,7 +130,7 @@ TEST(parse_scenario, a_wrong_word_is_refused_with_its_place_and_the_right_one) {
   EXPECT_EQ(message(HEAD + "steps: [{ wait: { event: core.wif } }]\n"),
             "s.yaml:4:26: wait: no event is called 'core.wif'; did you mean 'core.wfi'?");
   EXPECT_EQ(message(HEAD + "steps: [{ run: cat /f, expect: EBUSSY }]\n"),
-            "s.yaml:4:32: a result is 0, an errno's name, killed or any, not 'EBUSSY'; did you mean 'EBUSY'?");
+            "s.yaml:4:32: a result is 0, an errno's name, killed, lost or any, not 'EBUSSY'; did you mean 'EBUSY'?");
   EXPECT_EQ(message(HEAD + STEPS + "expect: [{ state: { remoteproc0: offlin } }]\n"),
             "s.yaml:5:34: the state of remoteproc0 cannot be 'offlin'; did you mean 'offline'?");
 }

@@ -1,5 +1,6 @@
 #include "tools/rpsim/host_session.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "host_sw/os/os.h"
@@ -23,7 +24,7 @@ std::string says(int error) {
 /// How a host process ended, for the one that waits for it. Outlives the process's stack however that unwinds.
 struct job {
   command_result result{"killed", "Killed"};
-  bool ended = false;
+  bool begun = false, ended = false;
   sc_core::sc_event end;
 };
 
@@ -51,32 +52,40 @@ command_result host_session::execute(const step& s, const std::string& shell) {
   kernel.events().emit(source, "shell.run", {{"line", line}});
 
   const auto state = std::make_shared<job>();
-  kernel.spawn("sh", [this, state, &s] {
+  kernel.spawn("sh", [this, state, &s, &shell] {
+    state->begun = true;
     const at_exit guard(*state);
     std::string out;
     const int error = std::visit(
         [&](const auto& command) -> int {
-          if constexpr (requires { run(command, out); }) return run(command, out);
+          if constexpr (requires { run(command, shell, out); }) return run(command, shell, out);
           throw std::logic_error("a step that is no command");
         },
         s.action);
     while (out.ends_with('\n')) out.pop_back();
     state->result = {os::errno_name(error), std::move(out)};
   });
-  while (!state->ended) sc_core::wait(state->end);
+  // A host that goes down before the process has its first instruction never gives it one.
+  while (!state->ended && (state->begun || !kernel.powered_off())) sc_core::wait(state->end | kernel.end_event());
+  if (kernel.powered_off() && state->result.result == "killed") state->result = {"lost", "the host went down"};
 
   kernel.events().emit(source, "shell.done", {{"result", state->result.result}, {"output", state->result.output}});
   return state->result;
 }
 
+void host_session::host_lost() {
+  descriptors_.clear();
+  endpoints_.clear();
+}
+
 // ---- the shell
 
-int host_session::run(const run_command& c, std::string& out) {
+int host_session::run(const run_command& c, const std::string& shell, std::string& out) {
   const auto line = parse_shell_line(c.line);
   if (!line) throw std::logic_error(line.error());  // refused when the scenario was read
-  if (line->redirect.empty()) return shell(*line, out);
+  if (line->redirect.empty()) return execute_line(*line, shell, out);
   std::string text;
-  if (const int error = shell(*line, text); error != 0) {
+  if (const int error = execute_line(*line, shell, text); error != 0) {
     out = std::move(text);
     return error;
   }
@@ -101,7 +110,7 @@ int host_session::write_out(const shell_line& line, std::string text, std::strin
   return error;
 }
 
-int host_session::shell(const shell_line& line, std::string& out) {
+int host_session::execute_line(const shell_line& line, const std::string& shell, std::string& out) {
   os::vfs& fs = host_.fs();
   const std::string& command = line.words.front();
   std::vector<std::string> arguments(line.words.begin() + 1, line.words.end());
@@ -119,6 +128,10 @@ int host_session::shell(const shell_line& line, std::string& out) {
 
   if (command == "echo") {
     out = fmt::format("{}{}", fmt::join(arguments, " "), option == "n" ? "" : "\n");
+    return 0;
+  }
+  if (command == "exit") {
+    exit(shell);
     return 0;
   }
   if (command == "sleep") {
@@ -197,36 +210,51 @@ int host_session::shell(const shell_line& line, std::string& out) {
 
 // ---- descriptors
 
-int host_session::run(const open_device& c, std::string&) {
-  auto file = host_.fs().open(c.path, true);
-  if (!file) return -file.error();
-  descriptors_[c.as] = std::move(*file);
-  return 0;
+std::list<host_session::descriptor>::iterator host_session::find(const std::string& name) {
+  return std::ranges::find(descriptors_, name, &descriptor::name);
 }
 
-int host_session::run(const write_device& c, std::string&) {
-  const auto it = descriptors_.find(c.to);
-  if (it == descriptors_.end()) return -EBADF;
-  const auto done = it->second->write(c.data);
+int host_session::close(std::list<descriptor>::iterator which) {
+  const std::unique_ptr<os::file> file = std::move(which->file);
+  descriptors_.erase(which);
+  const auto done = file->release();
   return done ? 0 : -done.error();
 }
 
-int host_session::run(const ioctl_device& c, std::string& out) {
-  const auto it = descriptors_.find(c.to);
+int host_session::run(const open_device& c, const std::string& shell, std::string&) {
+  auto file = host_.fs().open(c.path, true);
+  if (!file) return -file.error();
+  descriptors_.push_back({c.as, shell, std::move(*file)});
+  return 0;
+}
+
+int host_session::run(const write_device& c, const std::string&, std::string&) {
+  const auto it = find(c.to);
   if (it == descriptors_.end()) return -EBADF;
-  const auto value = it->second->ioctl(c.request, c.value);
+  const auto done = it->file->write(c.data);
+  return done ? 0 : -done.error();
+}
+
+int host_session::run(const ioctl_device& c, const std::string&, std::string& out) {
+  const auto it = find(c.to);
+  if (it == descriptors_.end()) return -EBADF;
+  const auto value = it->file->ioctl(c.request, c.value);
   if (!value) return -value.error();
   out = fmt::format("{}", *value);
   return 0;
 }
 
-int host_session::run(const close_device& c, std::string&) {
-  const auto it = descriptors_.find(c.what);
-  if (it == descriptors_.end()) return -EBADF;
-  const std::unique_ptr<os::file> file = std::move(it->second);
-  descriptors_.erase(it);
-  const auto done = file->release();
-  return done ? 0 : -done.error();
+int host_session::run(const close_device& c, const std::string&, std::string&) {
+  const auto it = find(c.what);
+  return it == descriptors_.end() ? -EBADF : close(it);
+}
+
+void host_session::exit(const std::string& shell) {
+  for (;;) {
+    const auto it = std::ranges::find(descriptors_, shell, &descriptor::shell);
+    if (it == descriptors_.end()) return;
+    close(it);
+  }
 }
 
 // ---- rpmsg
@@ -242,7 +270,7 @@ int host_session::connect(const std::string& channel) {
   return 0;
 }
 
-int host_session::run(const rpmsg_exchange& c, std::string& out) {
+int host_session::run(const rpmsg_exchange& c, const std::string&, std::string& out) {
   const bool fresh = !endpoints_.contains(c.channel);
   if (fresh) {
     if (const int error = connect(c.channel); error != 0) return error;

@@ -8,6 +8,9 @@ namespace rpsim::tool {
 
 namespace {
 
+/// The host's software ends in mid-course; what it had begun has no end any more.
+bool host_dies(const event& e) { return e.name == "host.power_cycle" || e.name == "host.panic"; }
+
 /// Graceful stops in progress, by the source of `handshake`: from the request until the stop op returns or the state
 /// changes. Without a request there is none: mainline's stop, and a v3 stop that skips the question, reset at once.
 class graceful_stops {
@@ -15,6 +18,7 @@ class graceful_stops {
   enum class phase : std::uint8_t { requested, acked, wfi_seen, failed };
 
   void on_event(const event& e) {
+    if (host_dies(e)) open_.clear();
     if (e.name == "handshake") {
       const std::string_view p = e.text("phase");
       if (p == "skipped") {
@@ -144,7 +148,11 @@ class resource_table_write final : public invariant {
     while (!tables_.empty()) release(std::string(tables_.begin()->first));
   }
   void on_event(const event& e) override {
-    if (e.name == "rproc.table") {
+    if (host_dies(e)) {
+      // A detach's restoring that was cut short is no violation.
+      for (auto& [owner, t] : tables_) t.held_back.clear();
+      finish();
+    } else if (e.name == "rproc.table") {
       if (e.text("what") == "restored") {
         if (const auto it = tables_.find(e.source); it != tables_.end()) it->second.held_back.clear();
         release(e.source);
@@ -238,7 +246,9 @@ class vring_bounds final : public invariant {
  public:
   explicit vring_bounds(std::vector<system_facts::range> pools) : invariant("vring-bounds"), pools_(std::move(pools)) {}
   void on_event(const event& e) override {
-    if (e.name == "rproc.carveout") {
+    if (e.name == "host.power_cycle") {
+      carveouts_.clear();
+    } else if (e.name == "rproc.carveout") {
       const key k{std::string(e.source), std::string(e.text("carveout"))};
       if (e.text("what") == "remove") {
         carveouts_.erase(k);

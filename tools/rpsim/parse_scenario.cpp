@@ -78,7 +78,7 @@ const std::vector<key_table>& scenario_grammar() {
       {"core", {"as"}},
       {"host", {"core", "shutdown", "crash", "auto_boot"}},
       {"step",
-       {"run", "wait", "open", "write", "ioctl", "close", "rpmsg", "inject", "set", "table", "at", "in", "when",
+       {"run", "wait", "open", "write", "ioctl", "close", "rpmsg", "inject", "set", "table", "power-cycle", "at", "in", "when",
         "expect"}},
       {"outcome", {"result", "output", "within", "takes"}},
       {"span", {"min", "max"}},
@@ -404,7 +404,8 @@ class parser : yaml_reader {
     const YAML::Node value = get(m, actions[0])->value;
     const std::string& action = actions[0];
     if (const entry* e = get(m, "expect")) {
-      if (action == "wait" || action == "inject" || action == "set" || action == "table") {
+      if (action == "wait" || action == "inject" || action == "set" || action == "table" ||
+          action == "power-cycle") {
         fail(e->key, fmt::format("`{}` has no result to expect", action));
       } else {
         read_expect(e->value, s);
@@ -419,6 +420,7 @@ class parser : yaml_reader {
       const placed_text name = descriptor(value);
       s.text = fmt::format("close {}", name.text);
       s.action = close_device{name.text};
+      open_.erase(name.text);
     }
     if (action == "rpmsg") read_rpmsg(value, s);
     if (action == "inject") {
@@ -428,6 +430,12 @@ class parser : yaml_reader {
       }
     }
     if (action == "table") read_table(value, s);
+    if (action == "power-cycle") {
+      const std::string kind = word_of(value, "a power cycle", {"standby", "reset"}).text;
+      s.text = fmt::format("power-cycle: {}", kind);
+      open_.clear();
+      s.action = power_cycle{kind == "standby" ? host_reset_kind::standby : host_reset_kind::reset};
+    }
     if (action == "set") {
       set_params set;
       for (const entry& p : pairs(value, "set")) {
@@ -443,7 +451,12 @@ class parser : yaml_reader {
   void read_line(const YAML::Node& n, step& s) {
     const auto line = text(n, "a shell line");
     if (!line) return;
-    if (auto parsed = parse_shell_line(*line); !parsed) fail(n, parsed.error());
+    const auto parsed = parse_shell_line(*line);
+    if (!parsed) {
+      fail(n, parsed.error());
+    } else if (parsed->words.front() == "exit" || parsed->redirect == "/proc/sysrq-trigger") {
+      open_.clear();
+    }
     s.text = "$ " + *line;
     s.action = run_command{*line};
   }
@@ -527,12 +540,13 @@ class parser : yaml_reader {
 
   std::string result_word(const YAML::Node& n) {
     const auto t = text(n, "result");
-    if (!t || *t == "0" || *t == "any" || *t == "killed") return t.value_or("0");
+    if (!t || *t == "0" || *t == "any" || *t == "killed" || *t == "lost") return t.value_or("0");
     if (os::errno_value(*t) == 0) {
       static const std::vector<std::string> common{
-          "0",     "any",    "killed", "EBUSY",  "EINVAL", "ENODEV",   "ENOENT", "ENOMEM", "ENOBUFS", "ETIMEDOUT",
-          "EPERM", "EACCES", "EIO",    "EFAULT", "EINTR",  "EMSGSIZE", "ENOTTY", "EISDIR", "EBADF"};
-      fail(n, fmt::format("a result is 0, an errno's name, killed or any, not '{}'{}", *t, did_you_mean(*t, common)));
+          "0",         "any",   "killed", "lost", "EBUSY",  "EINVAL", "ENODEV",   "ENOENT", "ENOMEM", "ENOBUFS",
+          "ETIMEDOUT", "EPERM", "EACCES", "EIO",  "EFAULT", "EINTR",  "EMSGSIZE", "ENOTTY", "EISDIR", "EBADF"};
+      fail(n, fmt::format("a result is 0, an errno's name, killed, lost or any, not '{}'{}", *t,
+                          did_you_mean(*t, common)));
     }
     return *t;
   }
@@ -609,8 +623,8 @@ class parser : yaml_reader {
     const entry* as = need(m, "as", n, "open");
     if (path == nullptr || as == nullptr) return;
     open_device o{text(path->value, "path").value_or(""), text(as->value, "as").value_or("")};
-    if (!descriptors_.insert(o.as).second)
-      fail(as->value, fmt::format("'{}' is the name of a descriptor already", o.as));
+    descriptors_.insert(o.as);
+    if (!open_.insert(o.as).second) fail(as->value, fmt::format("'{}' is the name of a descriptor already", o.as));
     s.text = fmt::format("open {} as {}", o.path, o.as);
     s.action = std::move(o);
   }
@@ -790,6 +804,7 @@ class parser : yaml_reader {
 
   scenario result_;
   std::set<std::string> descriptors_, shells_, tables_;
+  std::set<std::string> open_;  // descriptors that nothing before has closed
 };
 
 }  // namespace

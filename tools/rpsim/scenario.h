@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "models/common/host_reset.h"
 #include "tools/rpsim/pattern.h"
 
 namespace rpsim::tool {
@@ -103,9 +104,14 @@ struct look_at_table {
   std::vector<std::pair<std::string, std::uint32_t>> fields;  // of its first vdev: status, vring0.da …
 };
 
+/// The host's power or reset goes, whatever it does, and it boots again.
+struct power_cycle {
+  host_reset_kind kind;
+};
+
 /// What a step is expected to give. Unsaid, it has to succeed.
 struct outcome {
-  std::string result = "0";           // "0", an errno name, "killed", "any"
+  std::string result = "0";           // "0", an errno name, "killed", "lost", "any"
   std::optional<std::string> output;  // standard output without the last newline; `*` stands for anything
   std::optional<sc_core::sc_time> least, most;
 };
@@ -117,7 +123,7 @@ struct step {
   std::optional<sc_core::sc_time> at;
   std::optional<sc_core::sc_time> within;  // waits
   std::variant<run_command, open_device, write_device, ioctl_device, close_device, rpmsg_exchange, wait_for_event,
-               wait_for_state, wait_for_time, wait_for_shell, set_params, look_at_table, fault_spec>
+               wait_for_state, wait_for_time, wait_for_shell, set_params, look_at_table, fault_spec, power_cycle>
       action;
   outcome expect;
   histories when;                                        // in others there is no such step

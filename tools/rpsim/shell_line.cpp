@@ -25,6 +25,7 @@ constexpr command COMMANDS[] = {
     {"test", 1, 1, "edf", "test -e|-d|-f FILE"},
     {"modprobe", 1, 1, "", "modprobe MODULE"},
     {"devmem", 1, 3, "", "devmem ADDRESS [8|16|32|64 [VALUE]]"},
+    {"exit", 0, 0, "", "exit"},
 };
 
 const command* find_command(std::string_view name) {

@@ -6,27 +6,17 @@
 
 #include "host_sw/remoteproc/resource_table.h"
 #include "models/memory/memory.h"
-#include "models/ti_sci/device_manager.h"
-#include "tools/rpsim/elf_image.h"
 
 namespace rpsim::tool {
 
 namespace {
 
-constexpr std::uint64_t POWER_UP_REFERENCE = 1ull << 63;
-constexpr const char* STM32_RPROC = "st,stm32mp1-m4";
+constexpr const char* REMOTEPROC = "remoteproc";
 constexpr const char* REMOTEPROC_CLASS = "/sys/class/remoteproc";
 
 bool is_wait(const step& s) {
   return std::holds_alternative<wait_for_event>(s.action) || std::holds_alternative<wait_for_state>(s.action) ||
          std::holds_alternative<wait_for_time>(s.action) || std::holds_alternative<wait_for_shell>(s.action);
-}
-
-device_manager* manager_of(platform& p) {
-  for (model* m : p.models()) {
-    if (auto* dm = dynamic_cast<device_manager*>(m)) return dm;
-  }
-  return nullptr;
 }
 
 /// What a `set:` step or a -p may say, tried without doing it.
@@ -91,10 +81,12 @@ simulation::simulation(const scenario& s, const run_options& options, const reso
     }
     refuse(at, wrong);
   }
+  loader_ = std::make_unique<boot_loader>(*platform_, events());
   check_names();
   if (!problems_.empty()) throw refused(std::move(problems_));
 
   session_ = std::make_unique<host_session>(*host_);
+  life_ = std::make_unique<host_life>(*platform_, *host_, *loader_, *session_, events());
   for (const core* c : platform_->cores()) states_.set(c->label(), "reset");
   shells_[""];
   for (const step& one : scenario_.steps) {
@@ -176,8 +168,7 @@ void simulation::check_names() {
   }
   for (const bootloader_action& b : scenario_.bootloader) {
     check_core(b.core, b.where);
-    if (manager_of(*platform_) == nullptr && platform_->tree().compatible(STM32_RPROC).empty())
-      refuse(b.where, "this platform has nothing that a boot loader knows how to start");
+    if (!loader_->can_start()) refuse(b.where, "this platform has nothing that a boot loader knows how to start");
   }
   for (const step& s : scenario_.steps) {
     const auto* f = std::get_if<fault_spec>(&s.action);
@@ -294,10 +285,9 @@ void simulation::finish() {
 }
 
 void simulation::play() {
-  boot_loader();
-  host_->boot();
-  while (!host_->booted()) sc_core::wait(booted_);
-  read_initial_states();
+  for (const bootloader_action& b : scenario_.bootloader) loader_->start(b.core, *images_.at(b.file));
+  table_pa_ = loader_->table_address();
+  life_->first_boot();
   for (auto& [name, sh] : shells_) {
     if (!name.empty())
       sc_core::sc_spawn([this, &shell = sh] { run_shell(shell); }, sc_core::sc_gen_unique_name("shell"));
@@ -378,6 +368,11 @@ void simulation::command(shell& sh, const step& s) {
     look_at(s, *table);
     return;
   }
+  if (const auto* power = std::get_if<power_cycle>(&s.action)) {
+    life_->power_cycle(power->kind);
+    return;
+  }
+  life_->wait_until_up();
   const sc_core::sc_time begin = sc_core::sc_time_stamp();
   const command_result r = session_->execute(s, sh.name);
   const sc_core::sc_time took = sc_core::sc_time_stamp() - begin;
@@ -494,7 +489,14 @@ void simulation::fail(const step& s, std::string why) {
 void simulation::on_event(const event& e) {
   ++event_count_;
   bool changed = states_.on_event(e);
-  if (e.name == "host.booted") booted_.notify(sc_core::SC_ZERO_TIME);
+  if (e.name == "host.booted") {
+    read_initial_states();
+    life_->booted();
+  }
+  if (e.name == "host.power_cycle") {
+    states_.forget(REMOTEPROC);
+    changed = true;
+  }
   for (auto& [name, sh] : shells_) {
     std::set<std::string_view> taken;
     for (event_watch& w : sh.watches) {
@@ -519,68 +521,6 @@ void simulation::read_initial_states() {
     if (!state || !states_.state(name).empty()) continue;
     while (state->ends_with('\n')) state->pop_back();
     states_.set(name, *state);
-  }
-}
-
-// ---- the boot loader
-
-void simulation::boot_loader() {
-  for (const bootloader_action& b : scenario_.bootloader) {
-    const dt::node core = platform_->find_core(b.core)->node();
-    const std::string& image = *images_.at(b.file);
-    if (device_manager* dm = manager_of(*platform_)) {
-      start_by_device_manager(*dm, core, image);
-    } else {
-      start_by_registers(core, image);
-    }
-  }
-}
-
-void simulation::start_by_device_manager(device_manager& dm, const dt::node& core, std::string_view image) {
-  const unsigned device = core.references("power-domains", "#power-domain-cells").at(0).args.at(0);
-  dm.boot_device(device, POWER_UP_REFERENCE);
-  // The image has to be there when the CPU looks: after the power is, and a delta before reset is seen to be released.
-  while (dm.module_line(device).read() != module_state::enable)
-    sc_core::wait(dm.module_line(device).value_changed_event());
-  load_image(core, image);
-  sc_core::wait(sc_core::SC_ZERO_TIME);
-}
-
-/// U-Boot's stm32_copro, which runs on the host's processor: the image, BOOT_MCU pulsed, then what Linux reads at probe
-/// and at attach (reference/stm32mp1.md §5.2).
-void simulation::start_by_registers(const dt::node& core, std::string_view image) {
-  load_image(core, image);
-  const dt::node rproc = platform_->tree().compatible(STM32_RPROC).at(0);
-  const auto write = [&](std::string_view syscon, std::uint32_t value) {
-    const std::vector<std::uint32_t> cells = rproc.cells(syscon);  // block, offset, mask
-    if (cells.size() != 3) return;
-    const std::uint64_t base = platform_->tree().by_phandle(cells[0]).reg().at(0).base;
-    (void)platform_->host().bus().write(base + cells[1], std::as_bytes(std::span(&value, 1)));
-  };
-  constexpr std::uint32_t CRUN = 2;
-  write("st,syscfg-holdboot", 1);
-  write("st,syscfg-holdboot", 0);
-  write("st,syscfg-m4-state", CRUN);
-  const std::uint32_t table = elf_resource_table(image);
-  write("st,syscfg-rsc-tbl", table);
-  if (table != 0) table_pa_ = system_address(core, table);
-}
-
-/// Where a core's own address is for everybody else.
-std::uint64_t simulation::system_address(const dt::node& core, std::uint32_t da) const {
-  const std::vector<std::uint32_t> view = core.cells("rpsim,view");
-  for (std::size_t i = 0; i + 3 < view.size(); i += 4) {
-    if (da >= view[i] && da - view[i] < view[i + 3])
-      return ((std::uint64_t{view[i + 1]} << 32) | view[i + 2]) + (da - view[i]);
-  }
-  return da;
-}
-
-void simulation::load_image(const dt::node& core, std::string_view elf) {
-  for (const elf_segment& s : elf_segments(elf)) {
-    std::string bytes(s.content);
-    bytes.resize(std::min<std::size_t>(s.size, 0x1000000));
-    platform_->debug_write(system_address(core, s.address), bytes.data(), bytes.size());
   }
 }
 

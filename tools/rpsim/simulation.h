@@ -11,9 +11,11 @@
 
 #include "host_sw/linux_host.h"
 #include "platforms/platform.h"
+#include "tools/rpsim/boot_loader.h"
 #include "tools/rpsim/checks.h"
 #include "tools/rpsim/engine.h"
 #include "tools/rpsim/faults.h"
+#include "tools/rpsim/host_life.h"
 #include "tools/rpsim/host_session.h"
 #include "tools/rpsim/invariants.h"
 #include "tools/rpsim/resources.h"
@@ -90,10 +92,6 @@ class simulation final : private trace_sink, private system_view {
   system_facts facts();
 
   void play();
-  void boot_loader();
-  void start_by_device_manager(device_manager& dm, const dt::node& core, std::string_view image);
-  void start_by_registers(const dt::node& core, std::string_view image);
-  void load_image(const dt::node& core, std::string_view elf);
   void read_initial_states();
   shell& shell_of(const step& s) { return shells_.at(s.shell); }
   void run_shell(shell& sh);
@@ -105,7 +103,6 @@ class simulation final : private trace_sink, private system_view {
   bool wait_until(sc_core::sc_event& change, const step& s, Condition holds);
   void inject(const fault_spec& f);
   void look_at(const step& s, const look_at_table& t);
-  std::uint64_t system_address(const dt::node& core, std::uint32_t da) const;
   void fail(const step& s, std::string why);
 
   const scenario& scenario_;
@@ -115,7 +112,9 @@ class simulation final : private trace_sink, private system_view {
   state_tracker states_;
   std::unique_ptr<platform> platform_;
   std::unique_ptr<host::linux_host> host_;
+  std::unique_ptr<boot_loader> loader_;
   std::unique_ptr<host_session> session_;
+  std::unique_ptr<host_life> life_;
   std::unique_ptr<checks> checks_;
   std::unique_ptr<invariants> invariants_;
   std::map<std::string, memory*> watched_;                            // by watch name
@@ -124,7 +123,7 @@ class simulation final : private trace_sink, private system_view {
   std::map<std::string, shell> shells_;  // "" is the first
   std::vector<check_result> failures_;
   std::uint64_t event_count_ = 0;
-  sc_core::sc_event booted_, changed_, step_ended_;
+  sc_core::sc_event changed_, step_ended_;
   bool finished_ = false;
   std::vector<std::pair<std::string, std::string>> tables_;  // artifacts: resource tables as they came into use
   bool keep_tables_ = false;

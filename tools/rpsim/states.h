@@ -16,6 +16,10 @@ class state_tracker {
   bool on_event(const event& e);
   /// "" if nothing was heard of it.
   std::string_view state(std::string_view what) const;
+  /// Everything whose name begins so.
+  void forget(std::string_view prefix) {
+    std::erase_if(states_, [&](const auto& s) { return s.first.starts_with(prefix); });
+  }
   void set(std::string_view what, std::string_view state) { states_[std::string(what)] = state; }
 
  private:
