@@ -576,6 +576,21 @@ TEST_F(detach_series, v8_leaves_the_files_of_an_add_whose_attach_failed) {
   EXPECT_THAT(oopses(), ElementsAre("driver-gone"));
 }
 
+TEST_F(detach_series, v8_takes_crash_reports_during_removal) {
+  running("v8");
+  hook["stop"] = [&] { r->report_crash(remoteproc::crash_type::watchdog); };
+  EXPECT_EQ(0, call(&remoteproc::rproc::del));
+  EXPECT_EQ(1u, seen.all("rproc.crash").size());
+  EXPECT_EQ("deleted", state());
+}
+
+TEST_F(detach_series, main_ignores_crash_reports_during_removal) {
+  running("main");
+  hook["stop"] = [&] { r->report_crash(remoteproc::crash_type::watchdog); };
+  EXPECT_EQ(0, call(&remoteproc::rproc::del));
+  EXPECT_THAT(seen.all("rproc.crash"), IsEmpty());
+}
+
 // ------------------------------------------------------------------------------------------------- main with its fixes
 
 TEST_F(detach_series, fixed_h1_a_failed_recovery_leaves_a_processor_that_starts) {

@@ -182,6 +182,24 @@ TEST_F(stm32_history_test, main_leaves_a_failed_automatic_attach_detached) {
   EXPECT_THAT(oopses(), IsEmpty());
 }
 
+TEST_F(stm32_history_test, v4_registers_the_regions_of_a_core_that_runs_in_its_probe) {
+  options.core = "v4";
+  make(changed_tree("<0x30000000 0x30000000 0x60000>;", "<0x31000000 0x31000000 0x60000>;"));
+  boot_loader_starts("rpmsg_echo");
+  in_thread([&] { EXPECT_FALSE(host->fs().exists(STATE)); });
+  EXPECT_THAT(log(), Contains("memory region not valid 0x30000000"));
+}
+
+TEST_F(stm32_history_test, v8_registers_the_regions_at_the_attach) {
+  options.core = "v8";
+  make(changed_tree("<0x30000000 0x30000000 0x60000>;", "<0x31000000 0x31000000 0x60000>;"));
+  boot_loader_starts("rpmsg_echo");
+  in_thread([&] {
+    EXPECT_EQ(state(), "detached\n");
+    EXPECT_EQ(start(), EINVAL);
+  });
+}
+
 // Before SCMI the driver knew no reset by name.
 TEST_F(stm32_history_test, v8_needs_the_hold_boot_register) {
   options.core = "v8";

@@ -251,7 +251,10 @@ TEST_F(rpsim_program, checks_files_without_running_them) {
 
 TEST_F(rpsim_program, lists_what_there_is) {
   EXPECT_THAT(rpsim({"list"}).out, HasSubstr("k3/graceful-shutdown.yaml"));
-  EXPECT_THAT(rpsim({"platforms", "--variants"}).out, HasSubstr("v3-acks-unflagged"));
+  const std::string variants = rpsim({"platforms", "--variants"}).out;
+  EXPECT_THAT(variants, HasSubstr("v3-acks-unflagged"));
+  EXPECT_THAT(variants, HasSubstr("\nv4+arnaud\n  v4 with the three test patches"));
+  EXPECT_THAT(variants, HasSubstr("\n  ? detach-op: "));
   const auto params = rpsim({"params", "k3-am62x"});
   EXPECT_THAT(params.out, HasSubstr("m4f.fw.ack_delay"));
   EXPECT_THAT(params.out, HasSubstr("assumed"));
