@@ -5,7 +5,9 @@
 #include <charconv>
 #include <stdexcept>
 
+#include "host_sw/drivers/k3_dsp.h"
 #include "host_sw/drivers/k3_m4.h"
+#include "host_sw/drivers/k3_r5.h"
 #include "host_sw/drivers/omap_mailbox.h"
 #include "host_sw/drivers/stm32_exti.h"
 #include "host_sw/drivers/stm32_ipcc.h"
@@ -57,6 +59,8 @@ struct linux_host::impl {
     machine.add_driver(drivers::ti_sci_driver(machine));
     machine.add_driver(drivers::ti_sci_reset_driver(machine));
     machine.add_driver(drivers::k3_m4_driver(machine, k3_options_of(o)));
+    machine.add_driver(drivers::k3_r5_driver(machine, k3_options_of(o)));
+    machine.add_driver(drivers::k3_dsp_driver(machine, k3_options_of(o)));
     machine.add_driver(drivers::stm32_exti_driver(machine));
     machine.add_driver(drivers::stm32_rcc_driver(machine));
     machine.add_driver(drivers::stm32_ipcc_driver(machine));

@@ -1,6 +1,7 @@
 #include "models/core/gic.h"
 #include "models/core/native_core.h"
 #include "models/core/native_host_core.h"
+#include "models/interconnect/r5f_tcm.h"
 #include "models/interconnect/rat.h"
 #include "models/ipcc/stm32_ipcc.h"
 #include "models/mailbox/ti_mailbox.h"
@@ -24,6 +25,7 @@ void register_models(model_factory& factory) {
   factory.add<native_core>("rpsim,native-core");
   factory.add<gic>("arm,gic-v3");
   factory.add<rat>("rpsim,rat");
+  factory.add<r5f_tcm>("rpsim,r5f-tcm");
   factory.add<ddr>("rpsim,ddr");
   factory.add<sram>("rpsim,sram");
   factory.add<ti_mailbox>("ti,am64-mailbox");

@@ -11,6 +11,7 @@
 
 #include "models/core/gic.h"
 #include "models/core/native_host_core.h"
+#include "models/interconnect/r5f_tcm.h"
 #include "models/interconnect/rat.h"
 #include "models/interconnect/router.h"
 #include "models/memory/memory.h"
@@ -25,8 +26,17 @@ using state_signal = sc_core::sc_signal<module_state>;
 
 /// Nodes that describe something to the host's drivers and have no hardware of their own here.
 constexpr std::array DRIVER_ONLY = {
-    "ti,am625-sk",  "ti,am625",      "shared-dma-pool", "ti,k2g-sci",    "ti,sci-pm-domain", "ti,k2g-sci-clk",
-    "ti,sci-reset", "ti,am64-m4fss", "simple-bus",      "st,stm32mp157", "st,stm32mp1-m4",   "st,stm32mp151-pwr-mcu",
+    "ti,am625-sk",      "ti,am625",
+    "ti,am642-evm",     "ti,am642",
+    "ti,j721e-evm",     "ti,j721e",
+    "shared-dma-pool",  "ti,k2g-sci",
+    "ti,sci-pm-domain", "ti,k2g-sci-clk",
+    "ti,sci-reset",     "ti,am64-m4fss",
+    "ti,am64-r5fss",    "ti,am64-r5f",
+    "ti,j721e-r5fss",   "ti,j721e-r5f",
+    "simple-bus",       "ti,j721e-c66-dsp",
+    "st,stm32mp157",    "ti,j721e-c71-dsp",
+    "st,stm32mp1-m4",   "st,stm32mp151-pwr-mcu",
 };
 
 bool describes_only(const dt::node& n) {
@@ -54,6 +64,8 @@ struct platform::impl {
   void map_targets();
   void bind_initiators();
   void bind_view(model& m, unsigned view);
+  template <class Translator>
+  tlm::tlm_initiator_socket<32>* pass_through(model& m, tlm::tlm_initiator_socket<32>& from, const char* property);
   void bind_interrupts();
   void bind_lines();
   void bind_power_and_resets();
@@ -178,21 +190,28 @@ void platform::impl::bind_view(model& m, unsigned view) {
   }
 }
 
+/// What stands between the core and the bus; the side of it that leads on.
+template <class Translator>
+tlm::tlm_initiator_socket<32>* platform::impl::pass_through(model& m, tlm::tlm_initiator_socket<32>& from,
+                                                            const char* property) {
+  const auto named = m.node().phandles(property);
+  if (named.empty()) return &from;
+  auto* translator = dynamic_cast<Translator*>(of(named[0]));
+  if (translator == nullptr) m.node().fail(property, "does not name one");
+  from.bind(translator->upstream());
+  return translator->initiator();
+}
+
 void platform::impl::bind_initiators() {
   for (const auto& m : models) {
     auto* initiator = m->initiator();
-    if (initiator == nullptr || dynamic_cast<rat*>(m.get()) != nullptr) continue;
+    if (initiator == nullptr || dynamic_cast<rat*>(m.get()) != nullptr || dynamic_cast<r5f_tcm*>(m.get()) != nullptr)
+      continue;
     const unsigned view = bus.add_view(m->label());
     if (m.get() == host) host_view = view;
-    const auto translators = m->node().phandles("rpsim,rat");
-    if (translators.empty()) {
-      initiator->bind(bus.view(view));
-    } else {
-      auto* translator = dynamic_cast<rat*>(of(translators[0]));
-      if (translator == nullptr) m->node().fail("rpsim,rat", "does not name a rpsim,rat");
-      initiator->bind(translator->upstream());
-      translator->initiator()->bind(bus.view(view));
-    }
+    initiator = pass_through<r5f_tcm>(*m, *initiator, "rpsim,tcm");
+    initiator = pass_through<rat>(*m, *initiator, "rpsim,rat");
+    initiator->bind(bus.view(view));
     bind_view(*m, view);
   }
 }
@@ -298,6 +317,13 @@ void platform::impl::bind_power_and_resets() {
     bool_signal& signal = lines.emplace_back(fmt::format("{}_wfi", c->label()).c_str());
     wfi->bind(signal);
     dm->wfi_input(p.required_u32("rpsim,processor-id")).bind(signal);
+    processor& settings = *dm->find_processor(c->node());
+    if (c->node().is_compatible("arm,cortex-r5f")) {
+      if (line_in* halt = c->input("halt", 0); halt != nullptr) halt->bind(settings.halt_line());
+    }
+    for (const dt::node& tcm : c->node().phandles("rpsim,tcm")) {
+      dynamic_cast<r5f_tcm&>(*of(tcm)).config().bind(settings.config_line());
+    }
   }
 }
 
@@ -311,6 +337,9 @@ void platform::impl::tie_off() {
     }
     if (auto* initiator = m->initiator(); initiator != nullptr && initiator->get_base_port().bind_count() == 0) {
       m->node().fail("leads nowhere: no core names it");
+    }
+    if (auto* tcm = dynamic_cast<r5f_tcm*>(m.get()); tcm != nullptr && tcm->config().bind_count() == 0) {
+      m->node().fail("has no boot configuration: its core is no processor of the device manager");
     }
     for (sc_core::sc_object* child : m->get_child_objects()) {
       if (auto* in = dynamic_cast<line_in*>(child); in != nullptr && in->bind_count() == 0) in->bind(low);

@@ -60,15 +60,24 @@ int k3_rproc::fail(int error, const std::string& text) {
 }
 
 int k3_rproc::probe() {
-  const int error = acquire();
+  const int error = probe_core();
+  return error != 0 ? error : probe_rproc();
+}
+
+int k3_rproc::probe_core() {
+  const int error = acquire_core();
   if (error != 0) release_all();
   return error;
 }
 
-int k3_rproc::acquire() {
+int k3_rproc::probe_rproc() {
+  const int error = acquire_rproc();
+  if (error != 0) release_all();
+  return error;
+}
+
+int k3_rproc::acquire_core() {
   const dt::node& node = dev_.node;
-  const auto firmware = node.string("firmware-name");
-  if (!firmware) return fail(-EINVAL, "failed to parse firmware-name property");
   const auto sci_node = node.phandles("ti,sci");
   sci_ = sci_node.empty() ? nullptr : machine_.provider_of<ti_sci>(sci_node[0]);
   if (sci_ == nullptr) return fail(sci_node.empty() ? -ENODEV : -os::EPROBE_DEFER, "failed to get ti-sci handle");
@@ -82,12 +91,6 @@ int k3_rproc::acquire() {
   if (processor.size() < 2) return fail(-EINVAL, "failed to construct ti-sci proc control");
   processor_id_ = static_cast<std::uint8_t>(processor[0]);
 
-  rproc_ = remoteproc::rproc::alloc(machine_, dev_, dev_.name, make_ops(), *firmware, options_.core);
-  if (rproc_ == nullptr) return -ENOMEM;
-  on_release([this] { rproc_.reset(); });
-  rproc_->set_recovery_disabled(!options_.report_crashes);
-  rproc_->set_auto_boot(options_.auto_boot);
-
   error = sci_->proc_request(processor_id_);
   if (error != 0) {
     log(log_level::err, fmt::format("ti-sci processor request failed: {}", error));
@@ -98,23 +101,50 @@ int k3_rproc::acquire() {
       log(log_level::err, fmt::format("ti-sci processor release failed: {}", e));
     }
   });
-  if (error = get_memories(); error != 0) return error;
-  if (error = get_reserved_memory(); error != 0) return fail(error, "reserved memory init failed");
+  return get_memories();
+}
 
+int k3_rproc::find_mode(mode& m) {
   // A core that is powered is taken for a running one, even if it is held in reset or dead (reference/k3.md §4.4).
   bool requested = false, on = false;
-  error = sci_->is_on(device_id_, requested, on);
+  const int error = sci_->is_on(device_id_, requested, on);
   if (error != 0) return fail(error, "failed to get initial state, mode cannot be determined");
-  if (on) rproc_->set_detached();
-  log(log_level::info, fmt::format("configured {} for {} mode", data_.label, on ? "IPC-only" : "remoteproc"));
+  m = on ? mode::ipc_only : mode::remoteproc;
+  return 0;
+}
 
-  if (!policy_.frees_channel) {
-    error = request_mailbox();
-    if (error != 0) return fail(error, "mbox_request_channel failed");
+int k3_rproc::acquire_rproc() {
+  const auto firmware = dev_.node.string("firmware-name");
+  if (!firmware) return fail(-EINVAL, "failed to parse firmware-name property");
+  int error = 0;
+  const auto get_channel = [&] {
+    if (policy_.frees_channel) return 0;
+    const int e = open_channel();
+    return e != 0 ? fail(e, "mbox_request_channel failed") : 0;
+  };
+  if (data_.mailbox_first && (error = get_channel()) != 0) return error;
+  mode m = mode::remoteproc;
+  if (error = find_mode(m); error != 0) {
+    free_mailbox();
+    return error;
   }
+  log(log_level::info,
+      fmt::format("configured {} for {} mode", data_.label, m == mode::ipc_only ? "IPC-only" : "remoteproc"));
+
+  rproc_ = remoteproc::rproc::alloc(machine_, dev_, dev_.name, make_ops(m), *firmware, options_.core);
+  if (rproc_ == nullptr) return -ENOMEM;
+  on_release([this] { rproc_.reset(); });
+  rproc_->set_recovery_disabled(!options_.report_crashes);
+  rproc_->set_auto_boot(options_.auto_boot);
+  if (m == mode::ipc_only) rproc_->set_detached();
   // 6.12's M4F driver never frees its channel, so that a second bind fails with EBUSY; later ones do, and so does this.
-  on_release([this] { free_mailbox(); });
-  if (policy_.suspends && !on) {
+  if (!data_.mailbox_first) on_release([this] { free_mailbox(); });
+  if (error = get_reserved_memory(); error != 0) {
+    free_mailbox();
+    return fail(error, "reserved memory init failed");
+  }
+  if (!data_.mailbox_first && (error = get_channel()) != 0) return error;
+  if (policy_.suspends && m == mode::remoteproc) {
     const unsigned token = machine_.add_pm_notifier([this](os::pm_event e) {
       if (e == os::pm_event::suspend_prepare) return suspend_prepare();
       post_suspend();
@@ -123,13 +153,17 @@ int k3_rproc::acquire() {
     on_release([this, token] { machine_.remove_pm_notifier(token); });
   }
   error = rproc_->add();
-  if (error != 0) return fail(error, "failed to register device with remoteproc core");
+  if (error != 0) {
+    free_mailbox();
+    return fail(error, "failed to register device with remoteproc core");
+  }
   on_release([this] { rproc_->del(); });
+  if (data_.mailbox_first) on_release([this] { free_mailbox(); });
   return 0;
 }
 
 void k3_rproc::remove() {
-  if (rproc_->state() == rproc_state::attached) {
+  if (rproc_ != nullptr && rproc_->state() == rproc_state::attached) {
     if (const int error = rproc_->detach(); error != 0) {
       log(log_level::err, fmt::format("failed to detach proc, ret = {}", error));
     }
@@ -177,18 +211,28 @@ int k3_rproc::get_reserved_memory() {
   return 0;
 }
 
-remoteproc::rproc_ops k3_rproc::make_ops() {
+remoteproc::rproc_ops k3_rproc::make_ops(mode m) {
   using remoteproc::rproc;
   remoteproc::rproc_ops ops;
-  ops.prepare = [this](rproc&) { return prepare(); };
-  ops.unprepare = [this](rproc&) { return unprepare(); };
-  ops.start = [this](rproc&) { return start(); };
-  ops.stop = [this](rproc&) { return stop(); };
-  ops.attach = [this](rproc&) { return attach(); };
-  ops.detach = [this](rproc&) { return detach(); };
+  if (!data_.ops_of_mode || m == mode::remoteproc) {
+    // Without a local reset nothing can be powered and yet held.
+    if (data_.uses_local_reset) {
+      ops.prepare = [this](rproc&) {
+        answers_shutdown_ = false;  // until the resource table says so
+        return prepare();
+      };
+      ops.unprepare = [this](rproc&) { return unprepare(); };
+    }
+    ops.start = [this](rproc&) { return start(); };
+    ops.stop = [this](rproc&) { return stop(); };
+  }
+  if (!data_.ops_of_mode || m == mode::ipc_only) {
+    ops.attach = [this](rproc&) { return attach(); };
+    ops.detach = [this](rproc&) { return detach(); };
+    ops.get_loaded_rsc_table = [this](rproc&) { return loaded_table(); };
+  }
   ops.kick = [this](rproc&, int vqid) { kick(vqid); };
   ops.da_to_pa = [this](rproc&, std::uint64_t da, std::size_t len) { return da_to_pa(da, len); };
-  ops.get_loaded_rsc_table = [this](rproc&) { return loaded_table(); };
   if (policy_.reads_capability) {
     ops.handle_rsc = [this](rproc&, std::uint32_t type, std::span<const std::byte> payload, std::size_t) {
       return handle_resource(type, payload);
@@ -248,8 +292,13 @@ void k3_rproc::receive(std::uint32_t word) {
   }
 }
 
+int k3_rproc::open_channel() {
+  int error = request_mailbox();
+  if (error == 0 && data_.mailbox_first && (error = ping()) != 0) free_mailbox();
+  return error;
+}
+
 int k3_rproc::ping() {
-  if (!data_.pings) return 0;
   // Waits in the queue until the core has booted and looks.
   const int error = send(rp_mbox::ECHO_REQUEST);
   if (error >= 0) return 0;
@@ -283,7 +332,6 @@ int k3_rproc::release() {
 }
 
 int k3_rproc::prepare() {
-  answers_shutdown_ = false;  // until the resource table says so
   if (rproc_->state() == rproc_state::detached || !data_.uses_local_reset) return 0;
   // The module is powered for loading while the CPU is held.
   if (const int error = reset_->assert_reset(); error != 0) {
@@ -308,13 +356,13 @@ int k3_rproc::unprepare() {
 
 int k3_rproc::start() {
   if (policy_.frees_channel) {
-    if (const int error = request_mailbox(); error != 0) {
+    if (const int error = open_channel(); error != 0) {
       log(log_level::err, fmt::format("mbox_request_channel failed: {}", error));
       return error;
     }
   }
-  int error = ping();
-  if (error == 0) error = release();
+  int error = data_.mailbox_first ? 0 : ping();
+  if (error == 0) error = run();
   if (error != 0 && policy_.frees_channel) free_mailbox();
   return error;
 }
@@ -344,18 +392,20 @@ int k3_rproc::stop() {
   } else if (policy_.asks) {
     handshake("skipped");
   }
-  const int error = reset();
-  return policy_.ignores_reset_result ? 0 : error;
+  const int error = halt();
+  if (error != 0 && !policy_.ignores_reset_result) return error;
+  answers_shutdown_ = false;
+  return 0;
 }
 
 int k3_rproc::attach() {
   if (policy_.frees_channel) {
-    if (const int error = request_mailbox(); error != 0) {
+    if (const int error = open_channel(); error != 0) {
       log(log_level::err, fmt::format("mbox_request_channel failed: {}", error));
       return error;
     }
   }
-  const int error = ping();
+  const int error = data_.mailbox_first ? 0 : ping();
   if (error != 0 && policy_.frees_channel) free_mailbox();
   return error;
 }
@@ -400,12 +450,10 @@ int k3_rproc::handle_resource(std::uint32_t type, std::span<const std::byte> pay
 }
 
 void k3_rproc::handshake(std::string_view phase, sc_core::sc_time limit) {
-  const std::string source = fmt::format("remoteproc{}", rproc_->index());
-  if (limit == sc_core::SC_ZERO_TIME) {
-    kernel().events().emit(source, "handshake", {{"phase", phase}, {"variant", policy_.name}});
-  } else {
-    kernel().events().emit(source, "handshake", {{"phase", phase}, {"variant", policy_.name}, {"limit", limit}});
-  }
+  const field fields[] = {
+      {"phase", phase}, {"variant", policy_.name}, {"processor", unsigned{processor_id_}}, {"limit", limit}};
+  kernel().events().emit(trace_level::protocol, fmt::format("remoteproc{}", rproc_->index()), "handshake",
+                         {fields, limit == sc_core::SC_ZERO_TIME ? 3u : 4u});
 }
 
 // ------------------------------------------------------------------------------------------------------ system sleep
@@ -456,15 +504,17 @@ void k3_rproc::post_suspend() {
     log(log_level::err, fmt::format("rproc_boot failed, ret = {}", error));
 }
 
-os::platform_driver k3_driver(os::machine& machine, std::string name, std::vector<std::string> compatible,
-                              k3_core_data data, k3_options options) {
-  policy_of(options.shutdown);  // refuses an unknown one before there is a device
+void check_shutdown_variant(const k3_options& options) { policy_of(options.shutdown); }
+
+os::platform_driver k3_driver(std::string name, std::vector<std::string> compatible, const k3_options& options,
+                              k3_maker make) {
+  check_shutdown_variant(options);
   return {
       .name = std::move(name),
       .compatible = std::move(compatible),
       .probe =
-          [&machine, data = std::move(data), options = std::move(options)](os::device& dev) {
-            auto core = std::make_shared<k3_rproc>(machine, dev, data, options);
+          [make = std::move(make)](os::device& dev) {
+            auto core = make(dev);
             const int error = core->probe();
             if (error == 0) dev.driver_data = std::move(core);
             return error;

@@ -22,8 +22,9 @@ enum class core_fault : std::uint8_t {
 ///   initiator()            its bus
 ///   input("irq", n)        interrupt inputs (M4F: NVIC external interrupts; A53: GIC SPIs)
 ///   input("local-reset",0) true = CPU held in local reset, its memories stay reachable
-///   power()                its module; anything but `enable` stops the CPU
-///   output("wfi", 0)       true while the CPU waits in WFI: what TI-SCI reports as PROC_BOOT status bit 1
+///   input("halt", 0)       true = a CPU that leaves reset waits before its first instruction (R5F: PROC_BOOT
+///   CORE_HALT) power()                its module; anything but `enable` stops the CPU output("wfi", 0)       true
+///   while the CPU waits in WFI: what TI-SCI reports as PROC_BOOT status bit 1
 /// Events: core.start {app|entry} · core.wfi · core.wake {irq} · core.reset · core.lockup {reason} · core.hang
 class core : public model {
  public:

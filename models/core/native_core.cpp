@@ -38,7 +38,7 @@ struct native_core::firmware_calls {
       .set_primask =
           [](void* core, bool masked) {
             of(core).synchronise();
-            of(core).masks_.primask = masked;
+            of(core).masked_ = masked;
             of(core).serve_interrupts();
           },
       .wait_for_interrupt = [](void* core) { of(core).wait_for_interrupt(); },
@@ -54,8 +54,8 @@ struct native_core::firmware_calls {
 
 native_core::native_core(sc_core::sc_module_name name, sim_context& context, const dt::node& node)
     : remote_core(name, context, node),
-      nvic_(
-          "nvic", context, label(), [this] { wake(); }, [this] { request_reset(); }),
+      interrupts_(make_interrupts(
+          context, label(), node, [this] { wake(); }, [this] { request_reset(); })),
       note_address_(node.required_u32("rpsim,application-note")),
       cycles_per_edge_(context.params.number(
           {label() + ".cycles_per_edge", provenance::assumed, "assumed: a handful of instructions between branches",
@@ -66,9 +66,10 @@ native_core::native_core(sc_core::sc_module_name name, sim_context& context, con
                                "how far native code that touches nothing may run ahead of simulated time"},
                               sc_core::sc_time(10, sc_core::SC_US))),
       exception_entry_(context.params.number(
-          {label() + ".exception_entry", provenance::published, "reference/k3.md §7: 12 cycles without wait states",
-           "cycles from a taken interrupt to its handler, and back"},
-          12)),
+          {label() + ".exception_entry",
+           interrupt_kind_of(node).entry_published ? provenance::published : provenance::assumed,
+           interrupt_kind_of(node).source, "cycles from a taken interrupt to its handler, and back"},
+          interrupt_kind_of(node).entry_cycles)),
       wake_latency_(context.params.number({label() + ".wake_latency", provenance::assumed, "assumed",
                                            "cycles from the end of a WFI to the next instruction"},
                                           4)) {}
@@ -76,17 +77,16 @@ native_core::native_core(sc_core::sc_module_name name, sim_context& context, con
 native_core::~native_core() = default;
 
 line_in* native_core::input(std::string_view what, unsigned index) {
-  return what == "irq" ? nvic_.input(index) : remote_core::input(what, index);
+  return what == "irq" ? interrupts_->input(index) : remote_core::input(what, index);
 }
 
 void native_core::boot() {
   stack_base_ = static_cast<const char*>(__builtin_frame_address(0));
   image_ = nullptr;
-  masks_ = {};
   owed_cycles_ = 0;
   edge_cycles_ = std::max<std::uint64_t>(1, cycles_per_edge_.count());
   quantum_cycles_ = std::max<std::uint64_t>(1, quantum_.time().value() / cycle().value());
-  nvic_.reset(cycle());
+  interrupts_->reset(cycle());
 
   read_application_note();
   // Nothing may wait inside a catch: the run-time library's stack of caught exceptions is per operating-system thread.
@@ -100,7 +100,7 @@ void native_core::boot() {
   image_->restore();
   image_->descriptor().calls = &firmware_calls::TABLE;
   image_->descriptor().core = this;
-  masks_.primask = true;  // what the start-up code of the Arm image does first
+  masked_ = true;  // what the start-up code of the Arm image does first
   emit("core.start", {{"app", application_}});
   image_->descriptor().start();
   synchronise();
@@ -196,12 +196,12 @@ sc_core::sc_time native_core::exception_time() {
 
 void native_core::serve_interrupts() {
   if (image_ == nullptr) return;
-  while (const unsigned exception = nvic_.preempting(masks_)) {
-    nvic_.enter(exception);
+  while (const unsigned exception = interrupts_->preempting(masked_)) {
+    interrupts_->enter(exception);
     spend(exception_time());
     image_->descriptor().exception(exception);
     synchronise();
-    nvic_.leave(exception);
+    interrupts_->leave(exception);
     elapse(exception_time());  // what comes now is not nested in this one
   }
 }
@@ -209,8 +209,7 @@ void native_core::serve_interrupts() {
 void native_core::wait_for_interrupt() {
   ++owed_cycles_;
   synchronise();
-  // Armv7-M: an interrupt that PRIMASK alone holds back ends the WFI, too.
-  if (nvic_.waking(masks_) != 0) return;
+  if (interrupts_->waking()) return;
   set_wfi(true);
   emit("core.wfi");
   bool spurious = false;
@@ -218,22 +217,18 @@ void native_core::wait_for_interrupt() {
     sc_core::wait(wake_event());
     settle();
     spurious = take_spurious_wake();
-  } while (nvic_.waking(masks_) == 0 && !spurious);
-  const unsigned by = nvic_.waking(masks_);
+  } while (!interrupts_->waking() && !spurious);
+  const field by = interrupts_->wake_cause();
   set_wfi(false);
-  if (by >= nvic::EXTERNAL) {
-    emit("core.wake", {{"irq", by - nvic::EXTERNAL}});
-  } else {
-    emit("core.wake", {{"irq", by == 0 ? "none" : by == nvic::SYSTICK ? "systick" : "exception"}});
-  }
+  emit("core.wake", {by});
   spend(cycle() * wake_latency_.real());
 }
 
 // ---- the bus
 
 void native_core::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  if (nvic::owns(payload.get_address())) {
-    nvic_.transport(payload, delay);
+  if (interrupts_->owns(payload.get_address())) {
+    interrupts_->transport(payload, delay);
   } else {
     remote_core::transport(payload, delay);
   }

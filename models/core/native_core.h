@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "models/core/nvic.h"
+#include "models/core/interrupts.h"
 #include "models/core/remote_core.h"
 
 namespace rpsim {
@@ -42,7 +42,7 @@ class native_core final : public remote_core {
   void edge();
   [[noreturn]] void spin();
 
-  nvic nvic_;
+  std::unique_ptr<interrupts> interrupts_;
   std::uint32_t note_address_;
 
   param& cycles_per_edge_;
@@ -55,7 +55,7 @@ class native_core final : public remote_core {
   std::map<std::string, std::unique_ptr<native_image>> images_;
   native_image* image_ = nullptr;
 
-  nvic::masks masks_;
+  bool masked_ = false;            // PRIMASK, CPSR.I
   std::uint64_t owed_cycles_ = 0;  // executed, not yet spent
   std::uint64_t edge_cycles_ = 1, quantum_cycles_ = 1;
   const char* stack_base_ = nullptr;

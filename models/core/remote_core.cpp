@@ -20,12 +20,13 @@ remote_core::remote_core(sc_core::sc_module_name name, sim_context& context, con
 remote_core::~remote_core() { payload_.clear_extension(&initiator_); }
 
 line_in* remote_core::input(std::string_view what, unsigned index) {
-  if (what != "local-reset" || index != 0) return nullptr;
-  if (local_reset_ == nullptr) {
+  if ((what != "local-reset" && what != "halt") || index != 0) return nullptr;
+  std::unique_ptr<line_in>& line = what == "halt" ? halt_ : local_reset_;
+  if (line == nullptr) {
     const child_scope scope(*this);
-    local_reset_ = std::make_unique<line_in>("local_reset");
+    line = std::make_unique<line_in>(what == "halt" ? "halt" : "local_reset");
   }
-  return local_reset_.get();
+  return line.get();
 }
 
 line_out* remote_core::output(std::string_view what, unsigned index) {
@@ -50,6 +51,7 @@ void remote_core::end_of_elaboration() {
   options.spawn_method();
   options.dont_initialize();
   if (local_reset_ != nullptr) options.set_sensitivity(&local_reset_->value_changed_event());
+  if (halt_ != nullptr) options.set_sensitivity(&halt_->value_changed_event());
   if (power_ != nullptr) options.set_sensitivity(&power_->value_changed_event());
   const child_scope scope(*this);
   sc_core::sc_spawn([this] { lines_changed(); }, "lines_changed", &options);
@@ -116,7 +118,8 @@ void remote_core::set_wfi(bool asleep) {
 
 void remote_core::run() {
   for (;;) {
-    while (held() || !clocked()) sc_core::wait(wake_);
+    // Only a core that leaves reset is halted: what runs goes on (reference/k3.md §4.4, R5F stop).
+    while (held() || !clocked() || halted()) sc_core::wait(wake_);
     reset_ = false;
     try {
       spurious_wake_ = false;

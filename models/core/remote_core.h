@@ -63,7 +63,8 @@ class remote_core : public core, private tlm::tlm_bw_transport_if<> {
   void run();            // the one thread
   bool held() const;     // in reset
   bool clocked() const;  // may execute
-  void lines_changed();  // reset or power
+  bool halted() const { return halt_ != nullptr && halt_->read(); }
+  void lines_changed();  // reset, halt or power
 
   tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload&, tlm::tlm_phase&, sc_core::sc_time&) override;
   void invalidate_direct_mem_ptr(sc_dt::uint64 first, sc_dt::uint64 last) override {
@@ -71,7 +72,7 @@ class remote_core : public core, private tlm::tlm_bw_transport_if<> {
   }
 
   tlm::tlm_initiator_socket<32> socket_;
-  std::unique_ptr<line_in> local_reset_;
+  std::unique_ptr<line_in> local_reset_, halt_;
   std::unique_ptr<line_out> wfi_;
   std::unique_ptr<sc_core::sc_in<module_state>> power_;
   param& clock_;

@@ -37,6 +37,8 @@ class device_manager final : public model, public host_reset_listener {
   bool has_device(unsigned device_id) { return devices_.find(device_id) != nullptr; }
   sc_core::sc_signal<module_state>& module_line(unsigned device_id);
   sc_core::sc_signal<bool>& local_reset_line(unsigned device_id);
+  /// Null if no processor is this core.
+  processor* find_processor(const dt::node& core) { return processors_.find(core); }
   /// The WFI line of the processor's core.
   sc_core::sc_in<bool>& wfi_input(unsigned processor_id);
 

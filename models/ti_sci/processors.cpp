@@ -53,6 +53,10 @@ processor::processor(sim_context& context, std::string source, const dt::node& n
       kind_(kind_of(core_)),
       second_core_(node.has("rpsim,second-core")),
       hosts_(node.cells("rpsim,hosts")),
+      // Out of power-on reset: ATCM off, BTCM on, ATCM's place at 0 (reference/k3.md §4.2).
+      config_(kind_.r5f ? ti_sci::CONFIG_R5F_BTCM_EN | ti_sci::CONFIG_R5F_TCM_RSTBASE : 0),
+      config_line_((name_ + "_config").c_str(), config_),
+      halt_line_((name_ + "_halt").c_str(), false),
       wfi_((name_ + "_wfi").c_str()) {
   if (id_ > 0xFF) node.fail("rpsim,processor-id", "a processor id has 8 bits");
   for (const std::string& flag : node.strings("rpsim,status")) {
@@ -67,8 +71,43 @@ processor::processor(sim_context& context, std::string source, const dt::node& n
 
 std::uint32_t processor::status() const {
   std::uint32_t s = status_flags_ & FUSED;
-  if (wfi_.read()) s |= status_flags_ & ti_sci::STATUS_WFI;
+  const bool wfi = first_ != nullptr && in_lockstep() ? first_->wfi_.read() : wfi_.read();
+  if (wfi) s |= status_flags_ & ti_sci::STATUS_WFI;
   return s;
+}
+
+void processor::pair_with(processor& second) {
+  second_ = &second;
+  second.first_ = this;
+}
+
+bool processor::in_lockstep() const {
+  const processor& first = first_ != nullptr ? *first_ : *this;
+  return (first.config_ & ti_sci::CONFIG_R5F_LOCKSTEP) != 0;
+}
+
+void processor::drive_lines() {
+  using namespace ti_sci;
+  const auto halted = [](const processor& p) { return (p.control_ & CONTROL_R5F_CORE_HALT) != 0; };
+  config_line_.write(config_);
+  if (first_ != nullptr) {
+    halt_line_.write(halted(*this) || (first_->config_ & (CONFIG_R5F_LOCKSTEP | CONFIG_R5F_SINGLE_CORE)) != 0);
+  } else {
+    halt_line_.write(halted(*this) || (second_ != nullptr && in_lockstep() && halted(*second_)));
+  }
+}
+
+void processor::drive_cluster() {
+  drive_lines();
+  if (first_ != nullptr) first_->drive_lines();
+  if (second_ != nullptr) second_->drive_lines();
+}
+
+void processor::boot(std::uint64_t boot_vector, std::uint32_t config, bool halted) {
+  boot_vector_ = boot_vector;
+  config_ = config & kind_.config;
+  control_ = halted ? ti_sci::CONTROL_R5F_CORE_HALT & kind_.control : 0;
+  drive_cluster();
 }
 
 bool processor::permits(unsigned host) const { return std::find(hosts_.begin(), hosts_.end(), host) != hosts_.end(); }
@@ -132,6 +171,7 @@ verdict processor::set_config(unsigned host, std::uint64_t boot_vector, std::uin
   }
   boot_vector_ = boot_vector;
   config_ = (config_ | set) & ~clear;
+  drive_cluster();
   return {};
 }
 
@@ -141,6 +181,7 @@ verdict processor::set_control(unsigned host, std::uint32_t set, std::uint32_t c
     return nack(fmt::format("a {} has no control bits {:#x}", kind_.compatible, unknown));
   }
   control_ = (control_ | set) & ~clear;
+  drive_cluster();
   return {};
 }
 
@@ -154,6 +195,19 @@ processor_table::processor_table(sim_context& context, const std::string& source
       n.fail("rpsim,processor-id", fmt::format("processor {:#x} is there twice", id));
     }
   }
+  for (const dt::node& n : section.children()) {
+    if (!n.has("rpsim,second-core")) continue;
+    const auto firsts = n.phandles("rpsim,second-core");
+    processor* const first = firsts.size() == 1 ? find(firsts.front()) : nullptr;
+    processor* const second = find(n.required_u32("rpsim,processor-id"));
+    if (first == nullptr || first == second) n.fail("rpsim,second-core", "must name the core of the first processor");
+    first->pair_with(*second);
+  }
+}
+
+processor* processor_table::find(const dt::node& core) {
+  const auto it = std::ranges::find_if(processors_, [&](const auto& p) { return p.second->core() == core; });
+  return it == processors_.end() ? nullptr : it->second.get();
 }
 
 processor* processor_table::find(unsigned id) {

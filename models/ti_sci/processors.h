@@ -26,8 +26,19 @@ class processor {
   std::uint64_t boot_vector() const { return boot_vector_; }
   std::uint32_t config() const { return config_; }
   std::uint32_t control() const { return control_; }
-  /// The WFI flag is the core's line and nothing else; a flag that `rpsim,status` does not list reads 0.
+  /// The WFI flag is the core's line and nothing else; a flag that `rpsim,status` does not list reads 0. The second
+  /// core of a cluster in lockstep shows what the first one does.
   std::uint32_t status() const;
+
+  // What follows from CONFIG and CONTROL for the core. Each changes a delta after the request.
+  using config_signal = sc_core::sc_signal<std::uint32_t, sc_core::SC_MANY_WRITERS>;
+  using halt_signal = sc_core::sc_signal<bool, sc_core::SC_MANY_WRITERS>;
+  config_signal& config_line() { return config_line_; }
+  /// True: the CPU does not begin to execute when its reset is released. In lockstep the first core begins when neither
+  /// is halted; the second one executes nothing of its own then, and nothing at all in single-core mode.
+  halt_signal& halt_line() { return halt_line_; }
+  /// What a boot loader did before the host's software came: settings without an owner. From a process.
+  void boot(std::uint64_t boot_vector, std::uint32_t config, bool halted);
 
   verdict request(unsigned host);
   verdict release(unsigned host);
@@ -48,6 +59,11 @@ class processor {
     bool r5f;
   };
   static const kind& kind_of(const dt::node& core);
+  friend class processor_table;
+  void pair_with(processor& second);
+  bool in_lockstep() const;
+  void drive_lines();
+  void drive_cluster();
   bool permits(unsigned host) const;
   verdict owned_by(unsigned host) const;
   void own(std::optional<unsigned> host);
@@ -59,11 +75,14 @@ class processor {
   dt::node core_;
   const kind& kind_;
   bool second_core_;
+  processor *first_ = nullptr, *second_ = nullptr;  // the other core of an R5F's cluster
   std::vector<std::uint32_t> hosts_;
   std::uint32_t status_flags_ = 0;  // that exist
   std::optional<unsigned> owner_;
   std::uint64_t boot_vector_ = 0;
-  std::uint32_t config_ = 0, control_ = 0;
+  std::uint32_t config_, control_ = 0;
+  config_signal config_line_;
+  halt_signal halt_line_;
   sc_core::sc_in<bool> wfi_;
 };
 
@@ -71,6 +90,8 @@ class processor_table {
  public:
   processor_table(sim_context& context, const std::string& source, const dt::node& device_manager);
   processor* find(unsigned id);
+  /// By the core that it is.
+  processor* find(const dt::node& core);
   const std::map<unsigned, std::unique_ptr<processor>>& all() const { return processors_; }
 
  private:

@@ -42,7 +42,7 @@ lpsc::lpsc(sc_core::sc_module_name name, sim_context& context, std::string sourc
       no_clock_gating_(node.has("rpsim,no-clock-gating")),
       no_module_reset_(node.has("rpsim,no-module-reset")),
       enabled_(boot_references),
-      local_reset_(has_local_reset_),
+      local_reset_(has_local_reset_ && !node.has("rpsim,local-reset-released")),
       state_(target()),
       next_(state_),
       from_(state_),

@@ -80,6 +80,9 @@ inline constexpr std::uint32_t STATUS_R5F_SINGLE_CORE_ONLY = 1u << 9;
 // PROC_SET_CONFIG, PROC_SET_CONTROL of an R5F.
 inline constexpr std::uint32_t CONFIG_R5F_LOCKSTEP = 1u << 8;
 inline constexpr std::uint32_t CONFIG_R5F_TEINIT = 1u << 9;
+inline constexpr std::uint32_t CONFIG_R5F_TCM_RSTBASE = 1u << 11;  // ATCM at 0, else BTCM
+inline constexpr std::uint32_t CONFIG_R5F_BTCM_EN = 1u << 12;
+inline constexpr std::uint32_t CONFIG_R5F_ATCM_EN = 1u << 13;
 inline constexpr std::uint32_t CONFIG_R5F_SINGLE_CORE = 1u << 15;
 inline constexpr std::uint32_t CONTROL_R5F_CORE_HALT = 1u << 0;
 

@@ -16,11 +16,15 @@ const struct rpmsg_endpoint chip_endpoints[] = {
 };
 const unsigned chip_endpoint_count = sizeof chip_endpoints / sizeof chip_endpoints[0];
 
-void chip_start(void) { rat_init(); }
+void chip_start(void) {
+#ifdef CHIP_RAT
+  rat_init();
+#endif
+}
 
 /* ---- resources */
 
-static const uint32_t devices[] = {CHIP_DEV_MCU_RTI0, CHIP_DEV_MCU_TIMER0};
+static const uint32_t devices[] = {CHIP_DEV_WATCHDOG, CHIP_DEV_TIMER};
 #define DEVICES (sizeof devices / sizeof devices[0])
 static bool held[DEVICES];
 

@@ -38,7 +38,7 @@ __attribute__((section(".resource_table"), used)) const struct table resource_ta
                     {.da = RSC_ADDR_ANY, .align = 4096, .num = 256, .notifyid = 1},
                 },
         },
-    .trace = {.type = RSC_TRACE, .da = CHIP_TRACE_BUFFER, .len = CHIP_TRACE_BYTES, .name = "trace:m4f"},
+    .trace = {.type = RSC_TRACE, .da = CHIP_TRACE_BUFFER, .len = CHIP_TRACE_BYTES, .name = CHIP_TRACE_NAME},
 #if ANSWERS_SHUTDOWN
     .capabilities =
         {

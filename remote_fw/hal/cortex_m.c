@@ -1,6 +1,5 @@
-#include "remote_fw/hal/cortex_m.h"
-
 #include "chip.h"
+#include "remote_fw/hal/cpu.h"
 #include "remote_fw/hal/hal.h"
 
 /* Arm DDI 0403E, B3.2 and C1.8. */
@@ -37,14 +36,14 @@ static void restart_systick(uint32_t cycles) {
   hal_write32(SYST_CSR, SYST_RUN);
 }
 
-void cortex_m_init(void) {
+void cpu_init(void) {
   hal_write32(DEMCR, DEMCR_TRCENA);
   hal_write32(DWT_CYCCNT, 0);
   hal_write32(DWT_CTRL, 1);
   restart_systick(SYST_LONGEST);
 }
 
-void cortex_m_exception(uint32_t number) {
+void cpu_exception(uint32_t number) {
   if (number == EXCEPTION_SYSTICK) {
     elapsed += countdown;
   } else if (number >= EXCEPTION_EXTERNAL && number < EXCEPTION_EXTERNAL + CHIP_IRQS &&

@@ -18,29 +18,29 @@ void hal_copy_from(void* to, uint32_t address, uint32_t length);
 void hal_copy_to(uint32_t address, const void* from, uint32_t length);
 void hal_dmb(void);
 
-/* ---- interrupts: NVIC external interrupt numbers */
+/* ---- interrupts: numbers of the inputs of NVIC (external interrupts), VIM or a DSP */
 typedef void (*hal_handler)(void);
 void hal_irq_attach(unsigned irq, hal_handler handler);
 void hal_irq_enable(unsigned irq, unsigned priority);
 void hal_irq_disable(unsigned irq);
-void hal_irq_mask_all(void);   /* PRIMASK = 1 */
-void hal_irq_unmask_all(void); /* PRIMASK = 0 */
+void hal_irq_mask_all(void);   /* PRIMASK, CPSR.I = 1 */
+void hal_irq_unmask_all(void); /* PRIMASK, CPSR.I = 0 */
 void hal_quiesce(void);        /* masks all; no interrupt source of the core itself is left that could end a WFI */
 
 /* ---- CPU */
 void hal_wfi(void);
 void hal_delay_us(uint32_t us);  /* busy */
-uint32_t hal_cycles(void);       /* DWT cycle counter */
+uint32_t hal_cycles(void);       /* Cortex-M: DWT cycle counter */
 _Noreturn void hal_lockup(void); /* an undefined instruction with faults masked */
 _Noreturn void hal_spin(void);   /* a branch to itself; handlers of unmasked interrupts still run */
 
-/* ---- time since start, from SysTick */
+/* ---- time since start, from SysTick or a DM timer */
 #define HAL_FOREVER UINT64_MAX
 uint64_t hal_time_us(void);
 /* WFI until any enabled interrupt is pending or the time has come; with interrupts masked, so that none slips in
  * between the caller's last look and the WFI. May return early: look again. */
 void hal_wfi_until(uint64_t time_us);
-/* After hal_quiesce(): SysTick will end a WFI after all, once `us` have gone by (80 ms and less). */
+/* After hal_quiesce(): that timer will end a WFI after all, once `us` have gone by (80 ms and less). */
 void hal_wake_after(uint32_t us);
 
 /* ---- the image */

@@ -45,7 +45,7 @@ constexpr const char* NODES = R"(
       m4f { rpsim,processor-id = <0x18>; rpsim,core = <&m4f>; rpsim,hosts = <12 30>; rpsim,status = "wfi"; };
       r5f0 { rpsim,processor-id = <0x01>; rpsim,core = <&r5f0>; rpsim,hosts = <12>;
              rpsim,status = "wfe", "wfi", "lockstep-permitted"; };
-      r5f1 { rpsim,processor-id = <0x02>; rpsim,core = <&r5f1>; rpsim,hosts = <12>; rpsim,second-core; };
+      r5f1 { rpsim,processor-id = <0x02>; rpsim,core = <&r5f1>; rpsim,hosts = <12>; rpsim,second-core = <&r5f0>; };
     };
     resources { rpsim,ranges = <3 0 12 0 16>, <3 0 30 16 8>, <3 0 128 30 2>, <3 0 12 40 4>; };
     clocks { rpsim,clocks = <9 0 0 400000000>, <9 300 1 0>; };
@@ -512,7 +512,7 @@ TEST(device_manager, config_and_control_are_checked_stored_and_read_back) {
     ASSERT_TRUE(r);
     EXPECT_EQ(r->get<std::uint8_t>(8), 0x01u);
     EXPECT_EQ(r->get<std::uint64_t>(9), 0x1122334455667788u);
-    EXPECT_EQ(r->get<std::uint32_t>(17), CONFIG_R5F_LOCKSTEP);
+    EXPECT_EQ(r->get<std::uint32_t>(17), CONFIG_R5F_LOCKSTEP | CONFIG_R5F_BTCM_EN | CONFIG_R5F_TCM_RSTBASE);
     EXPECT_EQ(r->get<std::uint32_t>(21), CONTROL_R5F_CORE_HALT);
     EXPECT_EQ(b.dm.find_processor(0x01)->control(), CONTROL_R5F_CORE_HALT);
     EXPECT_TRUE(control(0x01, 0, CONTROL_R5F_CORE_HALT));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "models/interconnect/r5f_tcm.h"
 #include "models/stm32/stm32_pwr.h"
 #include "models/ti_sci/device_manager.h"
 #include "tools/rpsim/elf_image.h"
@@ -11,6 +12,9 @@ namespace rpsim::tool {
 
 namespace {
 constexpr std::uint64_t POWER_UP_REFERENCE = 1ull << 63;
+/// What TI's boot loaders set for an R5F: both TCMs on, ATCM at 0 (mcupsdk-core, bootloader_soc.c).
+constexpr std::uint32_t R5F_CONFIG =
+    ti_sci::CONFIG_R5F_ATCM_EN | ti_sci::CONFIG_R5F_BTCM_EN | ti_sci::CONFIG_R5F_TCM_RSTBASE;
 constexpr const char* STM32_RPROC = "st,stm32mp1-m4";
 constexpr std::uint32_t STATE_OFF = 0, STATE_CRUN = 2;  // reference/stm32mp1.md §4.4
 }  // namespace
@@ -40,11 +44,14 @@ void boot_loader::start(std::string_view label, std::string_view image) {
 
 void boot_loader::start_by_device_manager(device_manager& dm, const dt::node& core, std::string_view image) {
   const unsigned device = core.references("power-domains", "#power-domain-cells").at(0).args.at(0);
+  processor* const settings = core.is_compatible("arm,cortex-r5f") ? dm.find_processor(core) : nullptr;
+  if (settings != nullptr) settings->boot(0, R5F_CONFIG, true);
   dm.boot_device(device, POWER_UP_REFERENCE);
   // The image has to be there when the CPU looks: after the power is, and a delta before reset is seen to be released.
   while (dm.module_line(device).read() != module_state::enable)
     sc_core::wait(dm.module_line(device).value_changed_event());
   load_image(core, image);
+  if (settings != nullptr) settings->boot(0, R5F_CONFIG, false);
   sc_core::wait(sc_core::SC_ZERO_TIME);
 }
 
@@ -85,7 +92,12 @@ void boot_loader::after_reset() {
   events_.emit("bootloader", "bootloader.reset", {{"m4_state", from_standby ? "kept" : "off"}});
 }
 
-std::uint64_t boot_loader::system_address(const dt::node& core, std::uint32_t da) {
+std::uint64_t boot_loader::system_address(const dt::node& core, std::uint32_t da) const {
+  for (const dt::node& tcm : core.phandles("rpsim,tcm-view")) {
+    const auto* memories = dynamic_cast<const r5f_tcm*>(platform_.find(tcm.label()));
+    const std::uint64_t there = memories == nullptr ? 0 : memories->system_address(da, R5F_CONFIG);
+    if (there != 0) return there;
+  }
   const std::vector<std::uint32_t> view = core.cells("rpsim,view");
   for (std::size_t i = 0; i + 3 < view.size(); i += 4) {
     if (da >= view[i] && da - view[i] < view[i + 3])

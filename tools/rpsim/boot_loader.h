@@ -27,7 +27,7 @@ class boot_loader {
   void start_by_device_manager(device_manager& dm, const dt::node& core, std::string_view image);
   void start_by_registers(const dt::node& core, std::string_view image);
   /// Where a core's own address is for everybody else.
-  static std::uint64_t system_address(const dt::node& core, std::uint32_t da);
+  std::uint64_t system_address(const dt::node& core, std::uint32_t da) const;
   void load_image(const dt::node& core, std::string_view elf);
   device_manager* manager() const;
   dt::node stm32_rproc() const;

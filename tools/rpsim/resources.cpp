@@ -86,10 +86,23 @@ tl::expected<std::string, std::string> resources::firmware_file(const std::strin
                    : fmt::format("no firmware of ours is called '{}'; did you mean '{}'?", value, near));
 }
 
-std::vector<std::string> resources::firmware_directories(const dt::tree& tree, const std::string& platform) const {
+dt::node resources::core_of_firmware(const dt::tree& tree, std::string_view name) {
+  for (const dt::node& n : tree.all_enabled()) {
+    if (!n.has("ti,sci-proc-ids") || n.string("firmware-name") != name) continue;
+    for (const dt::node& p : tree.all_enabled()) {
+      if (!p.has("rpsim,processor-id") || p.u32("rpsim,processor-id") != n.cells("ti,sci-proc-ids").front()) continue;
+      const auto cores = p.phandles("rpsim,core");
+      return cores.empty() ? dt::node() : cores.front();
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> resources::firmware_directories(const dt::tree& tree, const std::string& platform,
+                                                         const dt::node& core) const {
   std::vector<std::string> directories;
   for (const dt::node& n : tree.all_enabled()) {
-    if (!n.has("rpsim,view")) continue;
+    if (!n.has("rpsim,application-note") || (core && n != core)) continue;
     const std::string name =
         n.string("rpsim,firmware").value_or(fmt::format("{}-{}", fs::path(platform).stem().string(), n.label()));
     if (std::ranges::find(directories, name) == directories.end()) directories.push_back(name);

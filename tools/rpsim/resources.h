@@ -30,7 +30,12 @@ class resources {
   /// in firmware/<platform>-<core>, or where the core's `rpsim,firmware` says.
   tl::expected<std::string, std::string> firmware_file(const std::string& value, const std::string& scenario_file,
                                                        const std::vector<std::string>& directories) const;
-  std::vector<std::string> firmware_directories(const dt::tree& tree, const std::string& platform) const;
+  /// Where that is for the platform's cores, or for one of them.
+  std::vector<std::string> firmware_directories(const dt::tree& tree, const std::string& platform,
+                                                const dt::node& core = {}) const;
+  /// The core whose driver asks for a firmware file of this name (K3: each has images of its own); empty if that is not
+  /// known.
+  static dt::node core_of_firmware(const dt::tree& tree, std::string_view name);
 
  private:
   std::string home_, source_;

@@ -133,11 +133,11 @@ bool simulation::refuse_value(const run_options& options, std::string_view why) 
 }
 
 void simulation::load_images(const dt::tree& tree, const resources& where, host::options& to) {
-  const auto directories = where.firmware_directories(tree, scenario_.platform.text);
-  const auto image = [&](const std::string& value, place at) {
-    std::shared_ptr<const std::string>& slot = images_[value];
+  const auto image = [&](const std::string& key, const std::string& value, place at, const dt::node& core) {
+    std::shared_ptr<const std::string>& slot = images_[key];
     if (slot != nullptr) return slot;
-    const auto path = where.firmware_file(value, scenario_.file, directories);
+    const auto path =
+        where.firmware_file(value, scenario_.file, where.firmware_directories(tree, scenario_.platform.text, core));
     tl::expected<std::string, std::string> content = path ? read_file(*path) : path;
     if (content) {
       slot = std::make_shared<const std::string>(std::move(*content));
@@ -146,10 +146,17 @@ void simulation::load_images(const dt::tree& tree, const resources& where, host:
     }
     return slot;
   };
+  // A name of ours means another file for each core that has images of its own.
+  const auto key_of = [](const std::string& value, const dt::node& core) {
+    return core ? fmt::format("{} for {}", value, core.label()) : value;
+  };
   for (const auto& [name, value] : scenario_.files) {
-    if (auto content = image(value.text, value.where)) to.firmware[name.text] = content;
+    const dt::node core = resources::core_of_firmware(tree, name.text);
+    if (auto content = image(key_of(value.text, core), value.text, value.where, core)) to.firmware[name.text] = content;
   }
-  for (const bootloader_action& b : scenario_.bootloader) image(b.file, b.where);
+  for (const bootloader_action& b : scenario_.bootloader) {
+    booted_images_.push_back(image(key_of(b.file, tree.by_label(b.core)), b.file, b.where, tree.by_label(b.core)));
+  }
 }
 
 void simulation::check_names() {
@@ -285,7 +292,9 @@ void simulation::finish() {
 }
 
 void simulation::play() {
-  for (const bootloader_action& b : scenario_.bootloader) loader_->start(b.core, *images_.at(b.file));
+  for (std::size_t i = 0; i < booted_images_.size(); ++i) {
+    loader_->start(scenario_.bootloader[i].core, *booted_images_[i]);
+  }
   table_pa_ = loader_->table_address();
   life_->first_boot();
   for (auto& [name, sh] : shells_) {

@@ -119,6 +119,7 @@ class simulation final : private trace_sink, private system_view {
   std::unique_ptr<invariants> invariants_;
   std::map<std::string, memory*> watched_;                            // by watch name
   std::map<std::string, std::shared_ptr<const std::string>> images_;  // by what the scenario calls them
+  std::vector<std::shared_ptr<const std::string>> booted_images_;     // of scenario_.bootloader
 
   std::map<std::string, shell> shells_;  // "" is the first
   std::vector<check_result> failures_;

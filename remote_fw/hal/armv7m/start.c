@@ -1,6 +1,6 @@
 /* Start-up, vectors and the HAL of a real Armv7E-M core. */
 #include "chip.h"
-#include "remote_fw/hal/cortex_m.h"
+#include "remote_fw/hal/cpu.h"
 #include "remote_fw/hal/hal.h"
 #include "remote_fw/hal/native/native_image.h"
 
@@ -11,7 +11,7 @@ extern const uint32_t link_resource_table[];
 static void external_handler(void) {
   uint32_t ipsr;
   __asm__ volatile("mrs %0, ipsr" : "=r"(ipsr));
-  cortex_m_exception(ipsr);
+  cpu_exception(ipsr);
 }
 
 /* A fault: an undefined instruction inside HardFault locks the core up, in any other handler it escalates there. */
@@ -23,7 +23,7 @@ _Noreturn void reset_handler(void) {
   const uint32_t* from = link_data_load;
   for (uint32_t* to = link_data_start; to < link_data_end; ++to) *to = *from++;
   for (uint32_t* to = link_bss_start; to < link_bss_end; ++to) *to = 0;
-  cortex_m_init();
+  cpu_init();
   app_main();
   hal_lockup();
 }

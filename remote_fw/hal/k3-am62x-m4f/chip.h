@@ -29,12 +29,13 @@
 #define CHIP_SCI_HOST 30u
 #define CHIP_SCI_RX_THREAD 16u
 #define CHIP_SCI_TX_THREAD 17u
-#define CHIP_DEV_MCU_RTI0 131u
-#define CHIP_DEV_MCU_TIMER0 35u
+#define CHIP_DEV_WATCHDOG 131u /* MCU_RTI0 */
+#define CHIP_DEV_TIMER 35u     /* MCU_TIMER0 */
 
 /* The firmware's carveout in DDR: the resource table at its base, where an IPC-only attach looks for it. */
 #define CHIP_RESOURCE_TABLE 0x9CC00000u
 #define CHIP_TRACE_BUFFER 0x9CC01000u
 #define CHIP_TRACE_BYTES 0x1000u
+#define CHIP_TRACE_NAME "trace:m4f"
 
 #endif

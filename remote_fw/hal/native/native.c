@@ -1,7 +1,7 @@
 /* The HAL inside rpsim: everything goes to the core, which may unwind the stack from any of these calls. Built without
  * edge instrumentation. */
 #include "chip.h"
-#include "remote_fw/hal/cortex_m.h"
+#include "remote_fw/hal/cpu.h"
 #include "remote_fw/hal/hal.h"
 #include "remote_fw/hal/native/native_image.h"
 
@@ -11,11 +11,11 @@ __attribute__((visibility("default"))) struct rpsim_image rpsim_image = {
     .abi = RPSIM_IMAGE_ABI,
     .size = sizeof(struct rpsim_image),
     .start = start,
-    .exception = cortex_m_exception,
+    .exception = cpu_exception,
 };
 
 static void start(void) {
-  cortex_m_init();
+  cpu_init();
   app_main();
 }
 
