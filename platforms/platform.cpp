@@ -209,7 +209,7 @@ void platform::impl::bind_initiators() {
       continue;
     const unsigned view = bus.add_view(m->label());
     if (m.get() == host) host_view = view;
-    initiator = pass_through<r5f_tcm>(*m, *initiator, "rpsim,tcm");
+    initiator = pass_through<r5f_tcm>(*m, *initiator, "rpsim,tcm-view");
     initiator = pass_through<rat>(*m, *initiator, "rpsim,rat");
     initiator->bind(bus.view(view));
     bind_view(*m, view);
@@ -319,9 +319,11 @@ void platform::impl::bind_power_and_resets() {
     dm->wfi_input(p.required_u32("rpsim,processor-id")).bind(signal);
     processor& settings = *dm->find_processor(c->node());
     if (c->node().is_compatible("arm,cortex-r5f")) {
-      if (line_in* halt = c->input("halt", 0); halt != nullptr) halt->bind(settings.halt_line());
+      for (processor::strap& strap : settings.straps()) {
+        if (line_in* pin = c->input(strap.input, 0); pin != nullptr) pin->bind(strap.line);
+      }
     }
-    for (const dt::node& tcm : c->node().phandles("rpsim,tcm")) {
+    for (const dt::node& tcm : c->node().phandles("rpsim,tcm-view")) {
       dynamic_cast<r5f_tcm&>(*of(tcm)).config().bind(settings.config_line());
     }
   }

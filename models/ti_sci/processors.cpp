@@ -56,7 +56,11 @@ processor::processor(sim_context& context, std::string source, const dt::node& n
       // Out of power-on reset: ATCM off, BTCM on, ATCM's place at 0 (reference/k3.md §4.2).
       config_(kind_.r5f ? ti_sci::CONFIG_R5F_BTCM_EN | ti_sci::CONFIG_R5F_TCM_RSTBASE : 0),
       config_line_((name_ + "_config").c_str(), config_),
-      halt_line_((name_ + "_halt").c_str(), false),
+      straps_{{{"halt", {(name_ + "_halt").c_str(), false}},
+               {"loczrama", {(name_ + "_loczrama").c_str(), true}},
+               {"atcm-enable", {(name_ + "_atcm_enable").c_str(), false}},
+               {"btcm-enable", {(name_ + "_btcm_enable").c_str(), true}},
+               {"teinit", {(name_ + "_teinit").c_str(), false}}}},
       wfi_((name_ + "_wfi").c_str()) {
   if (id_ > 0xFF) node.fail("rpsim,processor-id", "a processor id has 8 bits");
   for (const std::string& flag : node.strings("rpsim,status")) {
@@ -90,11 +94,15 @@ void processor::drive_lines() {
   using namespace ti_sci;
   const auto halted = [](const processor& p) { return (p.control_ & CONTROL_R5F_CORE_HALT) != 0; };
   config_line_.write(config_);
+  bool halt = halted(*this);
   if (first_ != nullptr) {
-    halt_line_.write(halted(*this) || (first_->config_ & (CONFIG_R5F_LOCKSTEP | CONFIG_R5F_SINGLE_CORE)) != 0);
+    halt = halt || (first_->config_ & (CONFIG_R5F_LOCKSTEP | CONFIG_R5F_SINGLE_CORE)) != 0;
   } else {
-    halt_line_.write(halted(*this) || (second_ != nullptr && in_lockstep() && halted(*second_)));
+    halt = halt || (second_ != nullptr && in_lockstep() && halted(*second_));
   }
+  const bool values[] = {halt, (config_ & CONFIG_R5F_TCM_RSTBASE) != 0, (config_ & CONFIG_R5F_ATCM_EN) != 0,
+                         (config_ & CONFIG_R5F_BTCM_EN) != 0, (config_ & CONFIG_R5F_TEINIT) != 0};
+  for (std::size_t i = 0; i < straps_.size(); ++i) straps_[i].line.write(values[i]);
 }
 
 void processor::drive_cluster() {

@@ -2,6 +2,7 @@
 // Processor ownership and boot settings (PROC_BOOT). On AM62x these requests end at TIFS, to which the device manager
 // forwards them. (reference/k3.md §3.6, §3.7)
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -30,13 +31,16 @@ class processor {
   /// core of a cluster in lockstep shows what the first one does.
   std::uint32_t status() const;
 
-  // What follows from CONFIG and CONTROL for the core. Each changes a delta after the request.
+  /// What follows from CONFIG and CONTROL for the pins of an R5F; each changes a delta after the request. `halt`: the
+  /// CPU does not begin to execute when its reset is released. In lockstep the first core begins when neither is
+  /// halted; the second one executes nothing of its own then, and nothing at all in single-core mode.
+  struct strap {
+    const char* input;  // of the core
+    sc_core::sc_signal<bool, sc_core::SC_MANY_WRITERS> line;
+  };
+  std::array<strap, 5>& straps() { return straps_; }
   using config_signal = sc_core::sc_signal<std::uint32_t, sc_core::SC_MANY_WRITERS>;
-  using halt_signal = sc_core::sc_signal<bool, sc_core::SC_MANY_WRITERS>;
   config_signal& config_line() { return config_line_; }
-  /// True: the CPU does not begin to execute when its reset is released. In lockstep the first core begins when neither
-  /// is halted; the second one executes nothing of its own then, and nothing at all in single-core mode.
-  halt_signal& halt_line() { return halt_line_; }
   /// What a boot loader did before the host's software came: settings without an owner. From a process.
   void boot(std::uint64_t boot_vector, std::uint32_t config, bool halted);
 
@@ -82,7 +86,7 @@ class processor {
   std::uint64_t boot_vector_ = 0;
   std::uint32_t config_, control_ = 0;
   config_signal config_line_;
-  halt_signal halt_line_;
+  std::array<strap, 5> straps_;
   sc_core::sc_in<bool> wfi_;
 };
 
