@@ -6,6 +6,10 @@ rpsim_packages=(build-essential cmake ninja-build ccache pkg-config device-tree-
   libexpected-dev libgtest-dev libgmock-dev libbenchmark-dev gcc-arm-none-eabi libnewlib-arm-none-eabi
   libdynarmic-dev qemu-system-arm)
 
+# The pages are bundled by node and npm, whoever brought them (other builds of node conflict with Debian's npm).
+command -v node >/dev/null || rpsim_packages+=(nodejs)
+command -v npm >/dev/null || rpsim_packages+=(npm)
+
 rpsim_install() { # PACKAGE...
   local missing=()
   for package in "$@"; do

@@ -108,6 +108,8 @@ class stm32_rproc {
   int attach();
   int detach();
   void kick(int vqid);
+  /// Rings, and sleeps until the M4 has acknowledged. < 0: -errno, -ETIME if it never did.
+  int request(mailbox_id id);
   void receive(const mailbox& m);
   remoteproc::live_table loaded_table();
   int set_hold_boot(bool hold);
@@ -437,6 +439,14 @@ void stm32_rproc::receive(const mailbox& m) {
   }
 }
 
+int stm32_rproc::request(mailbox_id id) {
+  const mailbox& m = mailboxes_[id];
+  if (m.chan == nullptr) return 0;
+  kernel().events().emit(fmt::format("remoteproc{}", rproc_->index()), "host.waits",
+                         {{"what", m.name}, {"limit", sc_core::sc_time(m.timeout_ms, sc_core::SC_MS)}});
+  return m.chan->send_message({});
+}
+
 // -------------------------------------------------------------------------------------------------- life-cycle hooks
 
 int stm32_rproc::set_hold_boot(bool hold) {
@@ -473,7 +483,7 @@ int stm32_rproc::detach() {
     rproc_->rests_on("detach-op");
     return 0;
   }
-  if (mbox_chan* chan = mailboxes_[DETACH].chan; chan != nullptr && chan->send_message({}) < 0) {
+  if (request(DETACH) < 0) {
     rproc_log(log_level::warning, "warning: remote FW detach without ack");
   }
   // So that it restarts by itself.
@@ -482,7 +492,7 @@ int stm32_rproc::detach() {
 
 int stm32_rproc::stop() {
   if (rproc_->state() != rproc_state::offline && rproc_->state() != rproc_state::crashed) {
-    if (mbox_chan* chan = mailboxes_[SHUTDOWN].chan; chan != nullptr && chan->send_message({}) < 0) {
+    if (request(SHUTDOWN) < 0) {
       rproc_log(log_level::warning, "warning: remote FW shutdown without ack");
     }
   }

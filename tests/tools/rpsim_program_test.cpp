@@ -184,6 +184,23 @@ TEST_F(rpsim_program, writes_every_file_even_of_a_run_that_fails) {
   EXPECT_TRUE(fs::exists(file("a/remoteproc0.resource-table-1.bin")));
 }
 
+TEST_F(rpsim_program, build_without_pages_says_why_before_it_runs) {
+  for (const char* part : {"firmware", "native"})
+    fs::create_symlink(fs::path(RPSIM_PROGRAM).parent_path() / part, directory_ / part);
+  fs::create_symlink(RPSIM_SOURCE_DIR "/platforms", directory_ / "platforms");
+  ASSERT_EQ(::setenv("RPSIM_HOME", directory_.c_str(), 1), 0);
+  const std::vector<std::string> command{"run", K3 + "graceful-shutdown.yaml", "--html", file("run.html")};
+  const auto no_node = rpsim(command);
+  EXPECT_EQ(no_node.status, 2);
+  EXPECT_THAT(no_node.err, HasSubstr("--html is not available in this build: node and npm were not there"));
+  EXPECT_FALSE(fs::exists(file("run.html")));
+  EXPECT_THAT(no_node.out, Not(HasSubstr("shell.run")));
+
+  fs::create_directory(directory_ / "pages");
+  std::ofstream(file("pages/unavailable")) << "npm ci: npm error network\n";
+  EXPECT_THAT(rpsim(command).err, HasSubstr("--html is not available in this build: npm ci: npm error network\n"));
+}
+
 TEST_F(rpsim_program, standard_output_belongs_to_what_was_asked_for) {
   const auto r = rpsim({"run", "--trace", "-", K3 + "auto-boot.yaml"});
   EXPECT_EQ(r.status, 0);

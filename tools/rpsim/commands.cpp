@@ -166,7 +166,8 @@ int run(const run_command_options& o, const resources& where) {
   }
   const bool several = files.size() > 1;
   const run_options& r = o.run;
-  const bool stdout_taken = r.trace == "-" || r.perfetto == "-" || r.vcd == "-" || o.json == "-" || o.junit == "-";
+  const bool stdout_taken =
+      r.trace == "-" || r.perfetto == "-" || r.vcd == "-" || r.html == "-" || o.json == "-" || o.junit == "-";
   std::vector<run_report> reports;
   const std::vector<std::string> names = distinct_names(files);
   for (std::size_t n = 0; n < files.size(); ++n) {
@@ -175,6 +176,7 @@ int run(const run_command_options& o, const resources& where) {
     mine.trace = per_scenario(r.trace, names[n], several);
     mine.perfetto = per_scenario(r.perfetto, names[n], several);
     mine.vcd = per_scenario(r.vcd, names[n], several);
+    mine.html = per_scenario(r.html, names[n], several);
     if (several && !r.artifacts.empty()) {
       mine.artifacts = r.artifacts + "/" + names[n];
       std::error_code failed;

@@ -11,6 +11,7 @@
 
 #include "tools/rpsim/diagnostics.h"
 #include "tools/rpsim/elf_image.h"
+#include "tools/rpsim/html_writer.h"
 #include "tools/rpsim/output.h"
 #include "tools/rpsim/parse_scenario.h"
 #include "tools/rpsim/simulation.h"
@@ -68,11 +69,14 @@ class unmodelled_collector final : public trace_sink {
 /// Every reader of a run that writes a file.
 class writers {
  public:
-  writers(trace& t, const scenario& s, const run_options& o) : trace_(t) {
+  /// `report` is complete when finish() is called.
+  writers(trace& t, const scenario& s, const run_options& o, const resources& where, const simulation& sim,
+          const run_report& report)
+      : trace_(t) {
     const trace_level level = o.verbosity >= 2   ? trace_level::bus
                               : o.verbosity == 1 ? trace_level::detail
                                                  : trace_level::protocol;
-    const bool to_stdout = o.trace == "-" || o.perfetto == "-" || o.vcd == "-";
+    const bool to_stdout = o.trace == "-" || o.perfetto == "-" || o.vcd == "-" || o.html == "-";
     if (o.verbosity >= 0 && !to_stdout) {
       output& out = standard_output();
       out.print("{}{}{}\n{}\nplatform {}, host core {}, shutdown {}, seed {}\n\n", o.colour ? "\x1b[1m" : "", s.name,
@@ -84,6 +88,11 @@ class writers {
     if (!o.trace.empty()) add(std::make_unique<json_lines_writer>(open(o.trace), s.name, o.seed), level);
     if (!o.perfetto.empty()) add(std::make_unique<perfetto_writer>(open(o.perfetto), s.name), level);
     if (!o.vcd.empty()) add(std::make_unique<vcd_writer>(open(o.vcd), s.name), std::max(level, trace_level::detail));
+    if (!o.html.empty()) {
+      page_template page = load_page(where, "run");  // before the file is there
+      const run_facts facts{s.host.core.text, s.host.shutdown.text, s.host.crash.text, sim.ti_sci_hosts()};
+      add(std::make_unique<html_writer>(open(o.html), std::move(page), facts, report), level);
+    }
     if (!o.artifacts.empty()) {
       if (::mkdir(o.artifacts.c_str(), 0777) != 0 && errno != EEXIST) {
         throw cannot_write(fmt::format("{}: {}", o.artifacts, std::strerror(errno)));
@@ -223,7 +232,7 @@ run_report run_scenario(const std::string& file, const run_options& options, con
   }
   try {
     simulation sim(s, options, where);
-    writers files(sim.events(), s, options);
+    writers files(sim.events(), s, options, where, sim, report);
     sim.run();
     judge(report, sim, s);
     if (!options.artifacts.empty()) {

@@ -20,7 +20,7 @@ struct run_options {
   int verbosity = 0;  // -1 verdict only, 1 detail, 2 bus
   bool colour = false;
   bool console = false, unmodelled = false;
-  std::string trace, perfetto, vcd, artifacts;  // files; empty: none, "-": standard output
+  std::string trace, perfetto, vcd, html, artifacts;  // files; empty: none, "-": standard output
 };
 
 /// Everything, from reading the file to the verdict on standard output (and problems on standard error).

@@ -94,6 +94,7 @@ class command_line {
     c->add_option("--trace", run_.run.trace, "the trace as JSON lines")->type_name("FILE");
     c->add_option("--perfetto", run_.run.perfetto, "the trace for ui.perfetto.dev")->type_name("FILE");
     c->add_option("--vcd", run_.run.vcd, "states, mailbox levels and interrupt lines as waveforms")->type_name("FILE");
+    c->add_option("--html", run_.run.html, "a page for a browser: sequence diagram and states")->type_name("FILE");
     c->add_option("--json", run_.json, "the summary as JSON")->type_name("FILE");
     c->add_option("--junit", run_.junit, "the verdicts as JUnit")->type_name("FILE");
     c->add_option("--artifacts", run_.run.artifacts, "core dumps, resource tables, kernel log, trace")

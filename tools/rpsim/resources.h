@@ -20,6 +20,7 @@ class resources {
 
   std::string platforms() const { return source_ + "/platforms"; }
   std::string scenarios() const { return source_ + "/scenarios"; }
+  std::string pages() const { return home_ + "/pages"; }
   std::string native_images() const { return home_ + "/native"; }
 
   std::vector<std::string> platform_names() const;

@@ -201,6 +201,16 @@ system_facts simulation::facts() {
   return f;
 }
 
+std::map<std::uint32_t, std::string> simulation::ti_sci_hosts() const {
+  std::map<std::uint32_t, std::string> whose;
+  for (const dt::node& n : platform_->tree().all_enabled()) {
+    if (const auto id = n.u32("ti,host-id")) whose[*id] = platform_->host().label();
+    if (!n.has("rpsim,processor-id") || !n.has("rpsim,core")) continue;
+    for (const std::uint32_t id : n.cells("rpsim,hosts")) whose.try_emplace(id, n.phandles("rpsim,core").at(0).label());
+  }
+  return whose;
+}
+
 // ---- system_view
 
 bool simulation::read(std::uint64_t pa, void* to, std::size_t length) { return platform_->debug_read(pa, to, length); }

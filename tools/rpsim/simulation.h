@@ -56,6 +56,8 @@ class simulation final : private trace_sink, private system_view {
   std::vector<measure_result> measures() const { return checks_->measures(); }
   const std::vector<violation>& violations() const { return invariants_->violations(); }
   const std::map<std::string, std::shared_ptr<const std::string>>& images() const { return images_; }
+  /// Whose each TI-SCI host number is: "host", or a core's label.
+  std::map<std::uint32_t, std::string> ti_sci_hosts() const;
   std::uint64_t event_count() const { return event_count_; }
   /// Files that the simulated system left: name and content.
   std::vector<std::pair<std::string, std::string>> artifacts();

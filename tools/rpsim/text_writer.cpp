@@ -46,6 +46,7 @@ constexpr sentence SENTENCES[] = {
     {"rproc.carveout", "{what} {carveout}: {pa} (da {da}), {len} bytes"},
     {"rproc.coredump", "{size} bytes, {segments} segments"},
     {"handshake", "{phase}[ ({variant})]"},
+    {"host.waits", "for the M4 to acknowledge {what}, at most {limit}"},
     {"virtio.status", "vdev {vdev}: {status}"},
     {"vring.setup", "vdev {vdev} vring {index}: {num} entries at {pa}"},
     {"vring.desc", "vring {index}: descriptor {desc} -> {pa}, {len} bytes"},

@@ -39,6 +39,23 @@ std::string microseconds(const sc_core::sc_time& t) {
 }
 }  // namespace
 
+void append_json_event(fmt::memory_buffer& to, const event& e, std::string_view text) {
+  const auto out = std::back_inserter(to);
+  fmt::format_to(out, "{{\"ps\":{},\"source\":", e.time.value());
+  append_json_string(to, e.source);
+  fmt::format_to(out, ",\"event\":");
+  append_json_string(to, e.name);
+  if (!e.fields.empty()) {
+    fmt::format_to(out, ",\"fields\":");
+    append_fields(to, e);
+  }
+  if (!text.empty()) {
+    fmt::format_to(out, ",\"text\":");
+    append_json_string(to, text);
+  }
+  to.push_back('}');
+}
+
 json_lines_writer::json_lines_writer(output& out, std::string_view scenario, std::uint64_t seed) : out_(out) {
   out_.write("{\"schema\":\"rpsim-trace-1\",\"scenario\":");
   append_json_string(out_.buffer(), scenario);
@@ -46,16 +63,8 @@ json_lines_writer::json_lines_writer(output& out, std::string_view scenario, std
 }
 
 void json_lines_writer::on_event(const event& e) {
-  fmt::memory_buffer& b = out_.buffer();
-  out_.print("{{\"ps\":{},\"source\":", e.time.value());
-  append_json_string(b, e.source);
-  out_.write(",\"event\":");
-  append_json_string(b, e.name);
-  if (!e.fields.empty()) {
-    out_.write(",\"fields\":");
-    append_fields(b, e);
-  }
-  out_.write("}\n");
+  append_json_event(out_.buffer(), e);
+  out_.write("\n");
   out_.settle();
 }
 

@@ -26,6 +26,9 @@ class json_lines_writer final : public trace_sink {
   output& out_;
 };
 
+/// One event as a JSON object. `text`, if there is one, becomes a member of that name.
+void append_json_event(fmt::memory_buffer& to, const event& e, std::string_view text = {});
+
 /// Chrome trace events, as ui.perfetto.dev reads them. A track for every source; slices for states, for the phases of
 /// the shutdown handshake, for shell lines, for words in a mailbox FIFO and for TI-SCI requests; arrows from a TI-SCI
 /// request to its service and back to who asked, and from SHUTDOWN, SUSPEND_SYSTEM and ECHO_REQUEST to their answers.
