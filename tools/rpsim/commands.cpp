@@ -158,6 +158,10 @@ void say(FILE* to, const std::string& text) {
 
 }  // namespace
 
+run_report run_in_child(const std::string& file, const run_options& o, const resources& where) {
+  return in_child(file, [&] { return run_scenario(file, o, where); });
+}
+
 int run(const run_command_options& o, const resources& where) {
   const std::vector<std::string> files = expand(o.files);
   if (files.empty()) {
@@ -184,7 +188,7 @@ int run(const run_command_options& o, const resources& where) {
     }
     if (o.json == "-" || o.junit == "-") mine.verbosity = -1;
     if (several && !reports.empty() && mine.verbosity >= 0 && !stdout_taken) say(stdout, "\n");
-    reports.push_back(in_child(file, [&] { return run_scenario(file, mine, where); }));
+    reports.push_back(run_in_child(file, mine, where));
     const run_report& report = reports.back();
     const bool bad_input = report.outcome == verdict::refused || report.outcome == verdict::broken;
     if (bad_input) {

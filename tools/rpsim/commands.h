@@ -14,6 +14,8 @@ struct run_command_options {
   run_options run;
   std::string json, junit;
 };
+/// run_scenario() in a process of its own.
+run_report run_in_child(const std::string& file, const run_options& o, const resources& where);
 int run(const run_command_options& o, const resources& where);
 int check(const std::vector<std::string>& files, const run_options& o, const resources& where);
 int list(const std::string& directory, const resources& where);

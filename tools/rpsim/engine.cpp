@@ -148,30 +148,6 @@ class writers {
   unmodelled_collector* unmodelled_ = nullptr;
 };
 
-/// host.core and the like from the command line; then what holds for that host core is left.
-std::vector<problem> override_host(scenario& s, const run_options& o) {
-  std::vector<problem> wrong;
-  const auto set = [&](const char* name, placed_text& to, const std::vector<std::string>& words) {
-    for (const auto& [key, value] : o.overrides) {
-      if (key != name) continue;
-      if (std::ranges::find(words, value) == words.end()) {
-        wrong.push_back(
-            {s.file, {}, fmt::format("-p {} cannot be '{}'; it is one of {}", name, value, fmt::join(words, ", "))});
-      }
-      to = {value, {}};
-    }
-  };
-  set("host.core", s.host.core, host_core_words());
-  set("host.shutdown", s.host.shutdown, host_shutdown_words());
-  set("host.crash", s.host.crash, host_crash_words());
-  if (!wrong.empty()) return wrong;
-  settle(s);
-  if (s.steps.empty()) {
-    wrong.push_back({s.file, {}, fmt::format("none of its steps is for the host core {}", s.host.core.text)});
-  }
-  return wrong;
-}
-
 void refuse(run_report& report, const std::vector<problem>& problems) {
   report.outcome = verdict::refused;
   for (const problem& p : problems) report.problems.push_back(p.message());
@@ -210,6 +186,29 @@ void judge(run_report& report, const simulation& sim, const scenario& s) {
 }
 
 }  // namespace
+
+std::vector<problem> override_host(scenario& s, const run_options& o) {
+  std::vector<problem> wrong;
+  const auto set = [&](const char* name, placed_text& to, const std::vector<std::string>& words) {
+    for (const auto& [key, value] : o.overrides) {
+      if (key != name) continue;
+      if (std::ranges::find(words, value) == words.end()) {
+        wrong.push_back(
+            {s.file, {}, fmt::format("-p {} cannot be '{}'; it is one of {}", name, value, fmt::join(words, ", "))});
+      }
+      to = {value, {}};
+    }
+  };
+  set("host.core", s.host.core, host_core_words());
+  set("host.shutdown", s.host.shutdown, host_shutdown_words());
+  set("host.crash", s.host.crash, host_crash_words());
+  if (!wrong.empty()) return wrong;
+  settle(s);
+  if (s.steps.empty()) {
+    wrong.push_back({s.file, {}, fmt::format("none of its steps is for the host core {}", s.host.core.text)});
+  }
+  return wrong;
+}
 
 run_report run_scenario(const std::string& file, const run_options& options, const resources& where) {
   const auto start = std::chrono::steady_clock::now();

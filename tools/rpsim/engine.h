@@ -15,6 +15,7 @@ namespace rpsim::tool {
 
 struct run_options {
   std::uint64_t seed = 0;
+  unsigned schedule = 0;  // not 0: wake-up order and the skew of notifications are drawn from (seed, schedule)
   std::vector<std::pair<std::string, std::string>>
       overrides;      // -p: parameters, and host.core, host.shutdown, host.crash
   int verbosity = 0;  // -1 verdict only, 1 detail, 2 bus
@@ -22,6 +23,9 @@ struct run_options {
   bool console = false, unmodelled = false;
   std::string trace, perfetto, vcd, html, artifacts;  // files; empty: none, "-": standard output
 };
+
+/// host.core and the like from the command line; then what holds for that host core is left.
+std::vector<problem> override_host(scenario& s, const run_options& o);
 
 /// Everything, from reading the file to the verdict on standard output (and problems on standard error).
 run_report run_scenario(const std::string& file, const run_options& options, const resources& where);

@@ -44,6 +44,16 @@ void fault_injector::arm(const fault_spec& spec) {
   armed_ = true;
 }
 
+void fault_injector::watch(witness w) {
+  witness_ = std::move(w);
+  armed_ = true;
+}
+
+unsigned fault_injector::seen(const std::string& point, const std::string& source, const std::string& message) const {
+  const auto it = seen_.find({point, source, message});
+  return it == seen_.end() ? 0 : it->second;
+}
+
 bool fault_injector::fits(const fault_spec& spec, std::string_view source, std::initializer_list<field> what) {
   const auto find = [&](std::string_view key) -> const field* {
     for (const field& f : what) {
@@ -69,6 +79,14 @@ bool fault_injector::fits(const fault_spec& spec, std::string_view source, std::
 
 fault_action fault_injector::decide(std::string_view point, std::string_view source,
                                     std::initializer_list<field> what) {
+  if (witness_) [[unlikely]] {
+    std::string name;
+    for (const field& f : what) {
+      if (f.key == "msg") name = f.text;
+    }
+    const unsigned ordinal = ++seen_[{std::string(point), std::string(source), name}];
+    witness_(point, source, name, ordinal);
+  }
   for (armed_fault& f : faults_) {
     if (f.spec->point != point || !fits(*f.spec, source, what)) continue;
     if (++f.seen < f.spec->nth || (f.spec->times != 0 && f.fired == f.spec->times)) continue;

@@ -2,7 +2,10 @@
 // The faults a scenario arms, at the points where models ask (models/common/fault.h). Each has to take effect before
 // the run ends.
 
+#include <array>
+#include <functional>
 #include <list>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,6 +17,13 @@ namespace rpsim::tool {
 class fault_injector final : public fault_hook {
  public:
   explicit fault_injector(trace& t) : trace_(t) {}
+
+  /// Every message at which a fault could take effect, as models ask, and the how-manieth of its name at its block it is.
+  using witness = std::function<void(std::string_view point, std::string_view source, std::string_view message,
+                                     unsigned ordinal)>;
+  void watch(witness w);
+  /// How many there were since watch().
+  unsigned seen(const std::string& point, const std::string& source, const std::string& message) const;
 
   /// From now on. Reference kept.
   void arm(const fault_spec& spec);
@@ -34,6 +44,8 @@ class fault_injector final : public fault_hook {
   static bool fits(const fault_spec& spec, std::string_view source, std::initializer_list<field> what);
 
   trace& trace_;
+  witness witness_;
+  std::map<std::array<std::string, 3>, unsigned> seen_;  // by point, source, message
   std::list<armed_fault> faults_;
 };
 

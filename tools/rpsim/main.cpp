@@ -11,6 +11,7 @@
 
 #include "models/common/params.h"
 #include "tools/rpsim/commands.h"
+#include "tools/rpsim/explore/explore.h"
 #include "tools/rpsim/diagnostics.h"
 #include "tools/rpsim/output.h"
 
@@ -33,6 +34,7 @@ class command_line {
     add_platforms();
     add_params();
     add_matrix();
+    add_explore();
   }
 
   int go(int argc, char** argv) {
@@ -86,6 +88,9 @@ class command_line {
     c->add_option("--seed", run_.run.seed, "seed of every random draw")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
+    c->add_option("--schedule", run_.run.schedule, "an order of what happens at the same time that explore found")
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("N");
     c->add_flag_function(
         "-v", [this](std::int64_t n) { run_.run.verbosity = static_cast<int>(n); },
         "more detail; -vv: every bus access");
@@ -154,9 +159,53 @@ class command_line {
     c->callback([this] { status_ = matrix(matrix_, resources::find()); });
   }
 
+  void add_explore() {
+    CLI::App* c = command("explore", "A scenario with a fault at each point of its trace: what broke, and how",
+                          "rpsim explore scenarios/k3/graceful-shutdown.yaml -j 4 -o found");
+    c->add_option("FILE", explore_.file, "a scenario that passes")->required();
+    settings(c);
+    c->add_option("--seed", run_.run.seed, "seed of every random draw")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    c->add_option("-j", explore_.workers, "runs at a time")->check(CLI::Range(1u, 256u))->type_name("N");
+    c->add_option("-o", explore_.directory, "where results go; default: <scenario>.explored")->type_name("DIR");
+    c->add_option("--kinds", explore_.plan.kinds, "only these faults; default: all")
+        ->delimiter(',')
+        ->check(CLI::IsMember(explore_verbs()))
+        ->type_name("LIST");
+    c->add_option_function<std::vector<std::string>>(
+         "--delay",
+         [this](const std::vector<std::string>& all) {
+           for (const std::string& one : all) {
+             const auto ps = rpsim::parse_quantity(one, "s");
+             if (!ps || *ps < 1) throw CLI::ValidationError("--delay", one + " is no time, such as 10ms");
+             explore_.plan.delays.push_back(sc_core::sc_time::from_value(static_cast<std::uint64_t>(*ps)));
+           }
+         },
+         "by how much a message is delayed; default: 10ms; may be repeated")
+        ->type_name("TIME");
+    c->add_flag("!--no-retry", explore_.probe.retry, "a command that fails is not given a second time");
+    CLI::Option* two = c->add_option("--faults", explore_.faults, "faults at once")->check(CLI::Range(1u, 2u))->type_name("N");
+    c->add_option("--budget", explore_.budget, "pairs of faults tried, drawn by the seed")
+        ->needs(two)
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str()
+        ->type_name("N");
+    c->add_option("--schedules", explore_.schedules, "no faults: N orders of what happens at the same time")
+        ->excludes(two)
+        ->check(CLI::PositiveNumber)
+        ->type_name("N");
+    c->callback([this] {
+      explore_.probe.run = run_.run;
+      if (explore_.plan.delays.empty()) explore_.plan.delays.emplace_back(10, sc_core::SC_MS);
+      status_ = explore(explore_, resources::find());
+    });
+  }
+
   CLI::App app_{"Co-simulates a SoC's host and its remote processors, from scenario files."};
   run_command_options run_;
   matrix_options matrix_;
+  explore_options explore_;
   std::string directory_;
   bool variants_ = false;
   int status_ = 0;

@@ -46,7 +46,7 @@ std::string parameter_error(param_registry& params, const std::string& name, con
 // ---- building
 
 simulation::simulation(const scenario& s, const run_options& options, const resources& where)
-    : scenario_(s), context_(options.seed), faults_(context_.trace), keep_tables_(!options.artifacts.empty()) {
+    : scenario_(s), seed_(options.seed), context_(options.seed), faults_(context_.trace), keep_tables_(!options.artifacts.empty()) {
   context_.native_image_directory = where.native_images();
   context_.faults = &faults_;
   for (const fault_spec& f : scenario_.faults) faults_.arm(f);
@@ -87,6 +87,7 @@ simulation::simulation(const scenario& s, const run_options& options, const reso
 
   session_ = std::make_unique<host_session>(*host_);
   life_ = std::make_unique<host_life>(*platform_, *host_, *loader_, *session_, events());
+  if (options.schedule != 0) shuffle(options.schedule);
   for (const core* c : platform_->cores()) states_.set(c->label(), "reset");
   shells_[""];
   for (const step& one : scenario_.steps) {
@@ -259,6 +260,12 @@ void simulation::run() {
   finish();
 }
 
+void simulation::shuffle(std::uint64_t schedule) {
+  context_.rng.reseed(seed_, schedule);
+  context_.notifier.enable_skew(true);
+  host_->kernel().permute_wakeups(true);
+}
+
 void simulation::begin() {
   events().add(*this, trace_level::detail);
   checks_ = std::make_unique<checks>(scenario_, states_);
@@ -327,6 +334,7 @@ void simulation::play() {
   for (auto& [name, sh] : shells_) {
     while (!name.empty() && failures_.empty() && sh.next < sh.given) sc_core::wait(step_ended_);
   }
+  if (troubleshooter_ != nullptr && failed_step_ != nullptr) troubleshooter_->aftermath(*failed_step_);
   finished_ = true;
   sc_core::sc_stop();
 }
@@ -354,12 +362,13 @@ void simulation::arm_watches(shell& sh) {
 void simulation::perform(shell& sh, const step& s) {
   sh.at_work = &s;
   if (s.at) {
-    if (*s.at < sc_core::sc_time_stamp()) {
+    const bool late = *s.at < sc_core::sc_time_stamp();
+    if (late && troubleshooter_ == nullptr) {
       fail(s, fmt::format("it was to begin at {}, but it is {} already", human_time(*s.at),
                           human_time(sc_core::sc_time_stamp())));
       return;
     }
-    sc_core::wait(*s.at - sc_core::sc_time_stamp());
+    if (!late) sc_core::wait(*s.at - sc_core::sc_time_stamp());
   }
   if (is_wait(s)) {
     wait_for(sh, s);
@@ -393,16 +402,30 @@ void simulation::command(shell& sh, const step& s) {
   }
   life_->wait_until_up();
   const sc_core::sc_time begin = sc_core::sc_time_stamp();
-  const command_result r = session_->execute(s, sh.name);
+  command_result r = session_->execute(s, sh.name);
+  if (troubleshooter_ != nullptr && went_wrong(s, r) && troubleshooter_->again(s, r)) r = session_->execute(s, sh.name);
   const sc_core::sc_time took = sc_core::sc_time_stamp() - begin;
+  const bool timed = troubleshooter_ == nullptr;
   if (s.expect.result != "any" && r.result != s.expect.result) {
     fail(s, fmt::format("expected {}, got {}{}", s.expect.result, r.result,
                         r.output.empty() ? "" : fmt::format(" ({})", r.output)));
   } else if (s.expect.output && !glob_match(*s.expect.output, r.output)) {
     fail(s, fmt::format("expected the output \"{}\", got \"{}\"", *s.expect.output, r.output));
-  } else if ((s.expect.least && took < *s.expect.least) || (s.expect.most && took > *s.expect.most)) {
+  } else if (timed && ((s.expect.least && took < *s.expect.least) || (s.expect.most && took > *s.expect.most))) {
     fail(s, fmt::format("it took {}", human_time(took)));
   }
+}
+
+bool simulation::went_wrong(const step& s, const command_result& r) const {
+  return (s.expect.result != "any" && r.result != s.expect.result) ||
+         (s.expect.output && !glob_match(*s.expect.output, r.output));
+}
+
+command_result simulation::type(const std::string& line) {
+  typed_.push_back({});
+  typed_.back().text = "$ " + line;
+  typed_.back().action = run_command{line};
+  return session_->execute(typed_.back(), "");
 }
 
 template <typename Condition>
@@ -501,6 +524,7 @@ void simulation::look_at(const step& s, const look_at_table& t) {
 
 void simulation::fail(const step& s, std::string why) {
   failures_.push_back({s.text, false, std::move(why), s.where});
+  if (failed_step_ == nullptr) failed_step_ = &s;
   changed_.notify(sc_core::SC_ZERO_TIME);
   step_ended_.notify(sc_core::SC_ZERO_TIME);
 }

@@ -32,6 +32,17 @@ class refused : public std::exception {
   std::vector<problem> problems;
 };
 
+/// Goes on where a scenario would end (tools/rpsim/explore). Called in the scenario's thread, from where it may type() and
+/// wait. With one of these a step that comes too late or takes too long has not gone wrong.
+class troubleshooter {
+ public:
+  virtual ~troubleshooter() = default;
+  /// A command went wrong: true to give it once more.
+  virtual bool again(const step& s, const command_result& r) = 0;
+  /// A step stays wrong, and the rest of the scenario is left out.
+  virtual void aftermath(const step& s) = 0;
+};
+
 class simulation final : private trace_sink, private system_view {
  public:
   /// Builds everything. @throws refused
@@ -50,6 +61,19 @@ class simulation final : private trace_sink, private system_view {
   void finish();
   /// For what happens between them: parameters, and the generators at a fork.
   sim_context& context() { return context_; }
+  fault_injector& faults() { return faults_; }
+  /// From now on wake-ups in the host come in an order, and delayed notifications with a skew of under a nanosecond, that
+  /// are drawn from (seed, schedule); every generator restarts from there.
+  void shuffle(std::uint64_t schedule);
+  /// Now, or armed from now on. Reference kept.
+  void inject(const fault_spec& f);
+  /// Reference kept.
+  void trouble(troubleshooter& t) { troubleshooter_ = &t; }
+  /// A shell line of the first shell's user. In the scenario's thread.
+  command_result type(const std::string& line);
+  const state_tracker& states() const { return states_; }
+  host::linux_host& host() { return *host_; }
+  platform& soc() { return *platform_; }
 
   /// What went wrong in steps, then faults that took no effect, then the expectations (if the steps went through).
   std::vector<check_result> results() const;
@@ -100,14 +124,15 @@ class simulation final : private trace_sink, private system_view {
   void arm_watches(shell& sh);
   void perform(shell& sh, const step& s);
   void command(shell& sh, const step& s);
+  bool went_wrong(const step& s, const command_result& r) const;
   void wait_for(const shell& sh, const step& s);
   template <typename Condition>
   bool wait_until(sc_core::sc_event& change, const step& s, Condition holds);
-  void inject(const fault_spec& f);
   void look_at(const step& s, const look_at_table& t);
   void fail(const step& s, std::string why);
 
   const scenario& scenario_;
+  std::uint64_t seed_;
   std::vector<problem> problems_;
   sim_context context_;
   fault_injector faults_;
@@ -128,6 +153,9 @@ class simulation final : private trace_sink, private system_view {
   std::uint64_t event_count_ = 0;
   sc_core::sc_event changed_, step_ended_;
   bool finished_ = false;
+  troubleshooter* troubleshooter_ = nullptr;
+  const step* failed_step_ = nullptr;
+  std::deque<step> typed_;
   std::vector<std::pair<std::string, std::string>> tables_;  // artifacts: resource tables as they came into use
   bool keep_tables_ = false;
   std::uint64_t table_pa_ = 0;                                 // where the boot loader, then Linux, said it is

@@ -20,6 +20,7 @@ class state_tracker {
   void forget(std::string_view prefix) {
     std::erase_if(states_, [&](const auto& s) { return s.first.starts_with(prefix); });
   }
+  const std::map<std::string, std::string, std::less<>>& all() const { return states_; }
   void set(std::string_view what, std::string_view state) { states_[std::string(what)] = state; }
 
  private:

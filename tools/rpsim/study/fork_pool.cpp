@@ -81,11 +81,18 @@ void end_with_parent() { ::prctl(PR_SET_PDEATHSIG, SIGKILL); }
   ::_exit(sent ? 0 : 1);
 }
 
-[[noreturn]] void worker(const fork_pool::work& work, int jobs, int results, const itimerval& limit) {
+[[noreturn]] void worker(const fork_pool::work& work, const fork_pool::options& o, int jobs, int results,
+                         const itimerval& limit) {
   end_with_parent();
   job_range range;
   while (::read(jobs, &range, sizeof range) == sizeof range) {
     for (std::uint64_t job = range.first; job < range.first + range.count; ++job) {
+      try {
+        if (o.before_fork) o.before_fork(job);
+      } catch (const std::exception& e) {
+        send(results, job, frame_head::failed, e.what());
+        continue;
+      }
       const pid_t pid = ::fork();
       if (pid == 0) child(work, job, results, limit);
       if (pid < 0) {
@@ -123,7 +130,7 @@ void end_with_parent() { ::prctl(PR_SET_PDEATHSIG, SIGKILL); }
   limit.it_value.tv_usec = o.limit.count() % 1000 * 1000;
   for (unsigned i = 0; i < o.workers; ++i) {
     const pid_t pid = ::fork();
-    if (pid == 0) worker(work, jobs, results, limit);
+    if (pid == 0) worker(work, o, jobs, results, limit);
     if (pid < 0) {
       send(results, 0, frame_head::broken, fmt::format("fork: {}", std::strerror(errno)));
       ::_exit(1);

@@ -51,6 +51,9 @@ class fork_pool {
   struct options {
     unsigned workers = 1;
     std::chrono::milliseconds limit{10'000};  // wall clock, for one job
+    /// In the worker, ahead of a job's fork: what it does to the worker's copy stays for the jobs that follow. A worker
+    /// is given ever higher jobs.
+    std::function<void(std::uint64_t job)> before_fork;
   };
 
   /// Returns when the snapshot stands. @throws snapshot_failed
