@@ -10,6 +10,7 @@
 
 #include "models/common/model.h"
 #include "models/common/register_bank.h"
+#include "models/common/watchdog.h"
 
 namespace rpsim {
 
@@ -17,7 +18,7 @@ namespace rpsim {
 /// Property: clock-frequency. Parameter: <label>.clock.
 /// output("irq", 0): the NMI, high from a violation until its status is cleared. output("reset-request", 0): high from
 /// a violation until the module is reset. Events: watchdog.expired {reaction, cause}; irq.raised, irq.lowered {line}.
-class rti final : public model, private target_port::handler {
+class rti final : public model, public watchdog, private target_port::handler {
  public:
   // Registers. Those of the real-time interrupt part (below 0x90) are not used on K3: they read as zero.
   static constexpr std::uint32_t DWDCTRL = 0x90;      // ENABLE_KEY enables, for good
@@ -42,6 +43,11 @@ class rti final : public model, private target_port::handler {
   tlm::tlm_target_socket<32>* target(unsigned index) override { return index == 0 ? &port_ : nullptr; }
   line_out* output(std::string_view what, unsigned index) override;
   sc_core::sc_in<module_state>* power() override { return &power_; }
+
+  /// Nothing while its module has no clock.
+  void bite() override {
+    if (clocked_) violate(STATUS_DWD | STATUS_END, "injected");
+  }
 
  private:
   void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override {

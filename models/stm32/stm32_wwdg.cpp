@@ -122,6 +122,10 @@ void stm32_wwdg::expire(std::string_view cause) {
   context().notifier.after(pulse_ends_, reset_pulse_.time());
 }
 
+void stm32_wwdg::bite() {
+  if (!local_reset_.read()) expire("injected");
+}
+
 void stm32_wwdg::end_pulse() {
   reset_out_ = false;
   context().notifier.next_delta(lines_change_);

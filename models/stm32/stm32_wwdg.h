@@ -12,6 +12,7 @@
 #include "models/common/host_reset.h"
 #include "models/common/model.h"
 #include "models/common/register_bank.h"
+#include "models/common/watchdog.h"
 
 namespace rpsim {
 
@@ -19,7 +20,7 @@ namespace rpsim {
 /// output("irq", 0): the early wake-up interrupt, high while EWIF and EWI are set. output("wwdg-reset", 0), the same
 /// line as output("irq", 1): a pulse that resets the M4 and tells the host. input("local-reset", 0): high holds the
 /// watchdog at its reset values. Events: watchdog.expired {reaction, cause}; irq.raised, irq.lowered {line}.
-class stm32_wwdg final : public model, public host_reset_listener, private target_port::handler {
+class stm32_wwdg final : public model, public host_reset_listener, public watchdog, private target_port::handler {
  public:
   // Registers.
   static constexpr std::uint32_t CR = 0x00;   // [6:0] T: counter; [7] WDGA: runs, only a reset takes it back
@@ -36,6 +37,8 @@ class stm32_wwdg final : public model, public host_reset_listener, private targe
 
   /// It belongs to the M4: only a loss of power concerns it.
   void host_reset(host_reset_kind kind) override;
+  /// Nothing while its core is held in reset.
+  void bite() override;
 
  private:
   void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override {

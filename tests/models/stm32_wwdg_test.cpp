@@ -228,6 +228,19 @@ TEST_F(wwdg_fixture, the_m4s_reset_stops_it_and_holds_it) {
   });
 }
 
+TEST_F(wwdg_fixture, an_injected_expiry_needs_no_activation) {
+  test::recorder trace(context);
+  test::simulate([&] {
+    for (int round = 0; round < 2; ++round) {
+      wwdg.bite();
+      sc_core::wait(reset.posedge_event());
+      sc_core::wait(reset.negedge_event());
+      EXPECT_EQ(host.read32(CR), 0x7Fu);
+      EXPECT_THAT(trace.take(), ElementsAre("wwdg1 watchdog.expired reaction=reset cause=injected"));
+    }
+  });
+}
+
 TEST_F(wwdg_fixture, only_a_loss_of_power_among_the_host_resets_concerns_it) {
   test::simulate([&] {
     host.write32(CR, WDGA | 0x7F);

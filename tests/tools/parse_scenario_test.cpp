@@ -101,12 +101,15 @@ faults:
   - delay: { mailbox: SHUTDOWN_ACK, by: 6s, nth: 2 }
   - nack: { tisci: SET_DEVICE, device: 9, times: all }
   - corrupt: { mailbox: '*', fifo: 1, xor: 0x10 }
+  - delay: { ipcc: detach, from: c1, by: 1ms }
 )");
   EXPECT_EQ(s.faults[0].text, "delay mailbox word SHUTDOWN_ACK, the 2nd by 6s");
   EXPECT_EQ(s.faults[0].by, sc_core::sc_time(6, sc_core::SC_SEC));
   EXPECT_EQ(s.faults[1].text, "nack TI-SCI SET_DEVICE device 9, every one");
   EXPECT_EQ(s.faults[1].point, "tisci.request");
   EXPECT_EQ(s.faults[2].xor_mask, 0x10u);
+  EXPECT_EQ(s.faults[3].text, "delay IPCC flag detach from c1 by 1ms");
+  EXPECT_EQ(s.faults[3].point, "ipcc.flag");
 }
 
 TEST(parse_scenario, every_error_of_a_file_is_reported_in_its_order) {
@@ -163,7 +166,7 @@ TEST(parse_scenario, what_does_not_fit_together_is_refused) {
   EXPECT_EQ(message(HEAD + "steps: [{ close: ctl }]\n"), "s.yaml:4:18: nothing was opened as 'ctl'");
   EXPECT_EQ(message(HEAD + "steps: [{ wait: { shell: b } }]\n"), "s.yaml:4:26: no step before has `in: b`");
   EXPECT_EQ(message(HEAD + STEPS + "faults: [{ nack: { mailbox: SHUTDOWN } }]\n"),
-            "s.yaml:5:18: a mailbox word has no answer to nack; drop, delay, duplicate or corrupt it");
+            "s.yaml:5:18: a mailbox word cannot be disturbed by nack; it is one of drop, delay, duplicate, corrupt");
   EXPECT_EQ(message(HEAD + STEPS + "faults: [{ delay: { mailbox: SHUTDOWN } }]\n"),
             "s.yaml:5:19: delay needs `by: TIME`");
   EXPECT_THAT(message(HEAD + STEPS + "faults: [{ hang: m4f }]\n"), HasSubstr("write it as a step"));

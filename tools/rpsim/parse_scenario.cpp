@@ -78,8 +78,8 @@ const std::vector<key_table>& scenario_grammar() {
       {"core", {"as"}},
       {"host", {"core", "shutdown", "crash", "auto_boot"}},
       {"step",
-       {"run", "wait", "open", "write", "ioctl", "close", "rpmsg", "inject", "set", "table", "power-cycle", "at", "in", "when",
-        "expect"}},
+       {"run", "wait", "open", "write", "ioctl", "close", "rpmsg", "inject", "set", "table", "power-cycle", "at", "in",
+        "when", "expect"}},
       {"outcome", {"result", "output", "within", "takes"}},
       {"span", {"min", "max"}},
       {"wait", {"event", "state", "for", "shell", "within"}},
@@ -87,8 +87,9 @@ const std::vector<key_table>& scenario_grammar() {
       {"write", {"to", "text"}},
       {"ioctl", {"to", "request", "value"}},
       {"rpmsg", {"channel", "send", "reply", "within", "times"}},
-      {"fault", {"drop", "delay", "duplicate", "corrupt", "nack", "silence", "hang", "lockup", "wake"}},
-      {"message", {"mailbox", "tisci", "at", "fifo", "device", "processor", "host", "nth", "times", "by", "xor"}},
+      {"fault", {"drop", "delay", "duplicate", "corrupt", "nack", "silence", "hang", "lockup", "wake", "watchdog"}},
+      {"message",
+       {"mailbox", "tisci", "ipcc", "at", "fifo", "from", "device", "processor", "host", "nth", "times", "by", "xor"}},
       {"expectation", {"state", "order", "never", "count", "takes", "log", "when"}},
       {"table",
        {"keep", "same_as", "status", "gfeatures", "vring0.da", "vring0.notifyid", "vring1.da", "vring1.notifyid"}},
@@ -181,8 +182,8 @@ class parser : yaml_reader {
     }
     if (const entry* e = get(m, "faults")) {
       for (const YAML::Node& n : list(e->value, "faults")) {
-        if (auto f = read_fault(n); f && f->point == "core") {
-          fail(n, fmt::format("`{}` acts on a core at once: write it as a step, `- inject: {{ … }}`", f->text));
+        if (auto f = read_fault(n); f && (f->point == "core" || f->point == "watchdog")) {
+          fail(n, fmt::format("`{}` acts at once: write it as a step, `- inject: {{ … }}`", f->text));
         } else if (f) {
           result_.faults.push_back(std::move(*f));
         }
@@ -310,36 +311,60 @@ class parser : yaml_reader {
     f.where = place_of(n);
     f.what = static_cast<fault_spec::kind>(std::ranges::find(verbs, verb) - verbs.begin());
     if (f.what >= fault_spec::kind::hang) {
-      f.point = "core";
-      f.message = text(value.value, fmt::format("the core to {}", verb)).value_or("");
+      const bool watchdog = f.what == fault_spec::kind::watchdog;
+      f.point = watchdog ? "watchdog" : "core";
+      f.message = text(value.value, watchdog ? "the watchdog" : fmt::format("the core to {}", verb)).value_or("");
       f.text = fmt::format("{} {}", verb, f.message);
       return f;
     }
     return read_message_fault(std::move(f), verb, value.value);
   }
 
+  /// What can be disturbed on its way.
+  struct message_kind {
+    const char *key, *point, *title, *name;
+    std::vector<std::string> verbs, fields;
+  };
+  const std::vector<message_kind> MESSAGES{
+      {"mailbox",
+       "mailbox.word",
+       "mailbox word",
+       "a mailbox word",
+       {"drop", "delay", "duplicate", "corrupt"},
+       {"at", "fifo"}},
+      {"tisci",
+       "tisci.request",
+       "TI-SCI",
+       "a TI-SCI message",
+       {"drop", "delay", "duplicate", "corrupt", "nack", "silence"},
+       {"at", "device", "processor", "host"}},
+      {"ipcc", "ipcc.flag", "IPCC flag", "an IPCC flag", {"drop", "delay"}, {"at", "from"}},
+  };
+
   std::optional<fault_spec> read_message_fault(fault_spec f, const std::string& verb, const YAML::Node& n) {
     const map m = keys(n, "message", fmt::format("`{}`", verb));
-    const entry* mailbox = get(m, "mailbox");
-    const entry* tisci = get(m, "tisci");
-    if ((mailbox == nullptr) == (tisci == nullptr)) {
-      if (n.IsMap()) fail(n, fmt::format("{} what: `mailbox: WORD` or `tisci: MESSAGE`", verb));
+    const message_kind* message = nullptr;
+    for (const message_kind& k : MESSAGES) {
+      if (get(m, k.key) == nullptr) continue;
+      if (message != nullptr) fail(n, fmt::format("{} one thing: `{}` or `{}`", verb, message->key, k.key));
+      message = &k;
+    }
+    if (message == nullptr) {
+      if (n.IsMap()) fail(n, fmt::format("{} what: `mailbox: WORD`, `tisci: MESSAGE` or `ipcc: CHANNEL`", verb));
       return std::nullopt;
     }
-    using kind = fault_spec::kind;
-    if (mailbox != nullptr && (f.what == kind::nack || f.what == kind::silence)) {
-      fail(n, fmt::format("a mailbox word has no answer to {}; drop, delay, duplicate or corrupt it", verb));
+    if (std::ranges::find(message->verbs, verb) == message->verbs.end()) {
+      fail(n, fmt::format("{} cannot be disturbed by {}; it is one of {}", message->name, verb,
+                          fmt::join(message->verbs, ", ")));
     }
-    f.point = mailbox != nullptr ? "mailbox.word" : "tisci.request";
-    const entry* what = mailbox != nullptr ? mailbox : tisci;
-    f.message = text(what->value, "the message").value_or("*");
-    f.text = fmt::format("{} {} {}", verb, mailbox != nullptr ? "mailbox word" : "TI-SCI", f.message);
-    for (const char* key : {"at", "fifo", "device", "processor", "host"}) {
+    f.point = message->point;
+    f.message = text(get(m, message->key)->value, "the message").value_or("*");
+    f.text = fmt::format("{} {} {}", verb, message->title, f.message);
+    for (const char* key : {"at", "fifo", "from", "device", "processor", "host"}) {
       const entry* e = get(m, key);
       if (e == nullptr) continue;
-      const bool fits = std::string_view(key) == "at" || (std::string_view(key) == "fifo") == (mailbox != nullptr);
-      if (!fits)
-        fail(e->key, fmt::format("a {} has no `{}`", mailbox != nullptr ? "mailbox word" : "TI-SCI message", key));
+      if (std::ranges::find(message->fields, key) == message->fields.end())
+        fail(e->key, fmt::format("{} has no `{}`", message->name, key));
       f.fields.emplace_back(key, text(e->value, key).value_or(""));
       f.text += fmt::format(" {} {}", key, f.fields.back().second);
     }
@@ -353,14 +378,14 @@ class parser : yaml_reader {
     if (f.times != 1) f.text += f.times == 0 ? ", every one" : fmt::format(", {} times", f.times);
     const entry* by = get(m, "by");
     const entry* mask = get(m, "xor");
-    if ((by != nullptr) != (f.what == kind::delay)) {
+    if ((by != nullptr) != (f.what == fault_spec::kind::delay)) {
       fail(by != nullptr ? by->key : n, by != nullptr ? "`by` belongs to `delay`" : "delay needs `by: TIME`");
     }
     if (by != nullptr) {
       f.by = time(by->value, "by");
       f.text += fmt::format(" by {}", by->value.IsScalar() ? by->value.Scalar() : "");
     }
-    if ((mask != nullptr) != (f.what == kind::corrupt)) {
+    if ((mask != nullptr) != (f.what == fault_spec::kind::corrupt)) {
       fail(mask != nullptr ? mask->key : n,
            mask != nullptr ? "`xor` belongs to `corrupt`" : "corrupt needs `xor: MASK`");
     }
@@ -404,8 +429,7 @@ class parser : yaml_reader {
     const YAML::Node value = get(m, actions[0])->value;
     const std::string& action = actions[0];
     if (const entry* e = get(m, "expect")) {
-      if (action == "wait" || action == "inject" || action == "set" || action == "table" ||
-          action == "power-cycle") {
+      if (action == "wait" || action == "inject" || action == "set" || action == "table" || action == "power-cycle") {
         fail(e->key, fmt::format("`{}` has no result to expect", action));
       } else {
         read_expect(e->value, s);

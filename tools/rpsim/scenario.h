@@ -41,15 +41,16 @@ struct state_of {
 
 /// One disturbance. Message faults are decided at a point of models/common/fault.h; core faults act at once.
 struct fault_spec {
-  enum class kind : std::uint8_t { drop, delay, duplicate, corrupt, nack, silence, hang, lockup, wake };
+  enum class kind : std::uint8_t { drop, delay, duplicate, corrupt, nack, silence, hang, lockup, wake, watchdog };
   kind what = kind::drop;
   std::string text;     // as written, for reports: "drop mailbox SHUTDOWN_ACK"
-  std::string point;    // "mailbox.word" or "tisci.request"; "core" for the last three kinds
-  std::string message;  // message name, `*`, or a mailbox word in hexadecimal; the core's label
-  std::vector<std::pair<std::string, std::string>> fields;  // further conditions: fifo, device, host, processor, at
-  unsigned nth = 1;                                         // the first that counts, from when it is armed
-  unsigned times = 1;                                       // how many from there on; 0: all
-  sc_core::sc_time by;                                      // delay
+  std::string point;    // "mailbox.word", "tisci.request", "ipcc.flag"; "core" for hang to wake; "watchdog"
+  std::string message;  // message name, `*`, or a mailbox word in hexadecimal; the core's or watchdog's label
+  std::vector<std::pair<std::string, std::string>>
+      fields;           // further conditions: fifo, device, host, processor, from, at
+  unsigned nth = 1;     // the first that counts, from when it is armed
+  unsigned times = 1;   // how many from there on; 0: all
+  sc_core::sc_time by;  // delay
   std::uint32_t xor_mask = 0;
   place where;
 };

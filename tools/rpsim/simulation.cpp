@@ -5,6 +5,7 @@
 #include <set>
 
 #include "host_sw/remoteproc/resource_table.h"
+#include "models/common/watchdog.h"
 #include "models/memory/memory.h"
 
 namespace rpsim::tool {
@@ -170,6 +171,16 @@ void simulation::check_names() {
                            near.empty() ? fmt::format("; it has {}", fmt::join(cores, ", "))
                                         : fmt::format("; did you mean '{}'?", near)));
   };
+  const auto check_watchdog = [&](const std::string& label, place at) {
+    if (dynamic_cast<watchdog*>(platform_->find(label)) != nullptr) return;
+    std::vector<std::string> watchdogs;
+    for (const model* m : platform_->models()) {
+      if (dynamic_cast<const watchdog*>(m) != nullptr) watchdogs.push_back(m->label());
+    }
+    refuse(at, watchdogs.empty() ? fmt::format("{} has no watchdog", scenario_.platform.text)
+                                 : fmt::format("{} has no watchdog '{}'; it has {}", scenario_.platform.text, label,
+                                               fmt::join(watchdogs, ", ")));
+  };
   for (const auto& [label, as] : scenario_.cores) {
     check_core(label, as.where);
     if (as.text == "arm") refuse(as.where, fmt::format("there is no Arm engine for {}; write `as: native`", label));
@@ -181,6 +192,7 @@ void simulation::check_names() {
   for (const step& s : scenario_.steps) {
     const auto* f = std::get_if<fault_spec>(&s.action);
     if (f != nullptr && f->point == "core") check_core(f->message, f->where);
+    if (f != nullptr && f->point == "watchdog") check_watchdog(f->message, f->where);
     if (const auto* set = std::get_if<set_params>(&s.action)) {
       for (const auto& [name, value] : set->values) {
         if (std::string wrong = parameter_error(context_.params, name.text, value); !wrong.empty())
@@ -464,6 +476,11 @@ void simulation::wait_for(const shell& sh, const step& s) {
 }
 
 void simulation::inject(const fault_spec& f) {
+  if (f.point == "watchdog") {
+    events().emit("faults", "fault.injected", {{"what", f.text}, {"at", f.message}});
+    dynamic_cast<watchdog&>(*platform_->find(f.message)).bite();
+    return;
+  }
   if (f.point != "core") {
     faults_.arm(f);
     return;
