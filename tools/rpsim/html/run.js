@@ -511,7 +511,7 @@ pen.font = "11px system-ui, sans-serif";
 function fitted(e) {
   if (e.from !== e.to) return arrow_label(e);
   const label = mark_label(e);
-  const room = Math.max(100, sequence.right - lane_x.get(e.from) - 16 - PHASES);
+  const room = Math.max(100, sequence.right - lane_x.get(e.from) - PHASES + 10);
   const length = pen.measureText(label).width;
   return length <= room ? label : `${label.slice(0, Math.max(4, Math.floor((label.length * room) / length) - 1))}…`;
 }

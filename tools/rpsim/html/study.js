@@ -1,1 +1,422 @@
-document.body.textContent = "study";
+// The page of a study: study.json as docs/studies-format.md has it, in tables and pictures. And of an exploration:
+// its matrix of what was done to a run and what came of it.
+
+import * as Plot from "@observablehq/plot";
+import { element, page_data, page_head, theme_button } from "./dom.js";
+import { best_unit, group_name, lane_bars, tornado_bars } from "./study_model.js";
+import { duration } from "./time.js";
+
+const data = page_data();
+const WIDE = 1100,
+  HALF = 530;
+const COLOURS = ["#4269d0", "#e07b39", "#3ca951", "#a463f2", "#ff5c73", "#6cc5b0", "#9c6b4e", "#97bbf5"];
+
+const PHASE_COLOURS = [
+  ...["#4269d0", "#efb118", "#ff725c", "#5fb8a5", "#3ca951", "#ff8ab7", "#a463f2", "#7fa8ee", "#9c6b4e", "#8a919b"],
+  ...["#1b7f8c", "#c7569b", "#b3a03a", "#5b5b9f"],
+];
+
+const plot = ({ x, height, ...options }) =>
+  Plot.plot({
+    style: { background: "transparent", fontSize: "11.5px", overflow: "visible" },
+    marginBottom: 44,
+    height: height + 14,
+    x: { labelOffset: 38, ...x },
+    ...options,
+  });
+const figure = (title, text, content, wide = false) =>
+  element(
+    "figure",
+    { class: wide ? "wide" : undefined },
+    element("figcaption", {}, title),
+    ...(text ? [element("p", {}, text)] : []),
+    content,
+  );
+const table = (head, rows, kind = "") =>
+  element(
+    "table",
+    { class: `numbers ${kind}` },
+    element("thead", {}, element("tr", {}, ...head.map((h) => element("th", {}, h)))),
+    element(
+      "tbody",
+      {},
+      ...rows.map((row) => element("tr", {}, ...row.map((cell) => element("td", {}, cell ?? "–")))),
+    ),
+  );
+const time = (ps) => (ps === null || ps === undefined ? "–" : duration(ps));
+const section = (title, ...content) =>
+  content.flat().length ? [element("h2", {}, title), element("div", { class: "figures" }, ...content.flat())] : [];
+
+// ---------------------------------------------------------------------------------------------------- a study
+
+function study() {
+  const groups = (data.groups ?? []).map((g) => ({ ...g, name: group_name(g) }));
+  const names = groups.map((g) => g.name);
+  const colour = { domain: names, range: names.map((_, i) => COLOURS[i % COLOURS.length]) };
+  return [
+    ...section("Answers", answers(groups)),
+    ...section("Numbers", numbers(groups)),
+    ...section("Distributions", ...distributions(groups, colour)),
+    ...section("Over the grid", ...over_grid(groups)),
+    ...section("Where the time goes", ...phases(groups)),
+    ...section("What is left of each deadline", ...margins(groups, colour)),
+    ...section("What it depends on", ...sensitivity()),
+  ];
+}
+
+function answers(groups) {
+  const questions = (data.questions ?? []).map((q) => [
+    q.holds ? "✓" : "✗",
+    q.text,
+    q.answers.map((a) => `${groups[a.group]?.name ?? ""}: ${a.value_ps !== undefined ? time(a.value_ps) : a.value}`).join("; "),
+  ]);
+  const finds = (data.find ?? []).map((f) => [
+    f.found ? "✓" : "✗",
+    `${f.text}${f.variant ? ` (${f.variant})` : ""}`,
+    f.found ? `${f.value_text}${f.next_text ? `; no longer at ${f.next_text}: ${f.reason}` : ""}` : f.reason,
+  ]);
+  const rows = [...questions, ...finds];
+  return rows.length ? [figure("Questions", "", table(["", "question", "answer"], rows, "words"), true)] : [];
+}
+
+function numbers(groups) {
+  const head = ["", "n", "min", "p50", "p90", "p99", "p99.9", "max", "mean", "did not go well"];
+  const tables = (data.measures ?? []).map((m) =>
+    figure(
+      m.name,
+      `${m.from} → ${m.to}`,
+      table(
+        head,
+        groups.map((g) => {
+          const s = g.measures[m.name] ?? {};
+          const bad = g.outcomes.filter((o) => o.what !== "ok").map((o) => `${o.count} ${o.what}`);
+          const values = ["min", "p50", "p90", "p99", "p999", "max", "mean"].map((q) => time(s[`${q}_ps`]));
+          return [g.name, String(s.n ?? 0), ...values, bad.join(", ") || "none"];
+        }),
+      ),
+      true,
+    ),
+  );
+  return tables;
+}
+
+function distributions(groups, colour) {
+  return (data.measures ?? []).flatMap((m) => {
+    const all = groups.filter((g) => g.measures[m.name]?.n > 0);
+    if (all.length === 0) return [];
+    const { size, unit } = best_unit(Math.max(...all.map((g) => g.measures[m.name].p50_ps)));
+    const bins = all.flatMap((g) => {
+      const { low_ps, width_ps, counts } = g.measures[m.name].histogram;
+      const width = width_ps || size / 100;
+      return counts.map((count, i) => ({
+        group: g.name,
+        low: (low_ps + i * width) / size,
+        high: (low_ps + (i + 1) * width) / size,
+        count,
+      }));
+    });
+    const marks = all.flatMap((g) =>
+      [50, 99].map((p) => ({ group: g.name, p: `p${p}`, value: g.measures[m.name][`p${p}_ps`] / size })),
+    );
+    const quantiles = all.flatMap((g) =>
+      (g.measures[m.name].quantiles_ps ?? []).map((ps, i) => ({ group: g.name, value: ps / size, share: i / 100 })),
+    );
+    const rows = all.slice(0, 12).map((g) => g.name);
+    const histogram = plot({
+      width: HALF,
+      height: 40 + Math.max(150, 84 * rows.length),
+      marginRight: 20,
+      marginTop: 26,
+      x: { label: `${m.name} (${unit}) →`, grid: true },
+      y: { label: "points", ticks: 3 },
+      fy: { domain: rows, label: null, axis: null, padding: 0.25 },
+      color: colour,
+      marks: [
+        Plot.rectY(bins.filter((b) => rows.includes(b.group)), {
+          x1: "low", x2: "high", y: "count", fy: "group", fill: "group", inset: 0.25,
+          title: (b) => `${b.group}\n${b.low.toPrecision(4)} to ${b.high.toPrecision(4)} ${unit}: ${b.count}`, tip: true,
+        }),
+        Plot.ruleY([0]),
+        Plot.ruleX(marks.filter((b) => rows.includes(b.group)), { x: "value", fy: "group", strokeDasharray: "3 3" }),
+        Plot.text(marks.filter((b) => rows.includes(b.group)), {
+          x: "value", fy: "group", text: "p", frameAnchor: "top", dy: -4, lineAnchor: "bottom", fill: "currentColor",
+        }),
+        Plot.text(rows, {
+          fy: (d) => d, text: (d) => d, frameAnchor: "top-left", lineAnchor: "top", dx: 4, fontWeight: 600,
+          stroke: "var(--back)", strokeWidth: 4, fill: "currentColor",
+        }),
+      ],
+    });
+    const cumulative = plot({
+      width: HALF,
+      height: Math.max(230, 40 + 84 * rows.length),
+      marginRight: 20,
+      x: { label: `${m.name} (${unit}) →`, grid: true },
+      y: { label: "share of points that took at most this", percent: true, grid: true, domain: [0, 100] },
+      color: { ...colour, legend: all.length > 1 },
+      marks: [
+        Plot.line(quantiles, { x: "value", y: "share", stroke: "group", strokeWidth: 2 }),
+        Plot.tip(quantiles, Plot.pointer({
+          x: "value", y: "share",
+          title: (d) => `${d.group}\n${Math.round(d.share * 100)} % took at most ${d.value.toPrecision(5)} ${unit}`,
+        })),
+      ],
+    });
+    return [figure(`${m.name}: how often`, "", histogram), figure(`${m.name}: cumulative`, "", cumulative)];
+  });
+}
+
+/// A measure against the one grid that has numbers, a line for each variant and each value of the other grids.
+function over_grid(groups) {
+  const grid = (data.parameters ?? []).find((p) => p.kind === "grid" && (p.values?.length ?? 0) > 2 && !/[|]|bool/.test(p.unit));
+  if (grid === undefined) return [];
+  const is_time = grid.unit === "s";
+  const x_unit = is_time ? best_unit(grid.values.at(-1).value) : { size: 1, unit: grid.unit };
+  return (data.measures ?? []).flatMap((m) => {
+    const points = groups.flatMap((g) => {
+      const s = g.measures[m.name];
+      const at = g.grid.find((v) => v.name === grid.name);
+      if (!(s?.n > 0) || at === undefined) return [];
+      const rest = group_name({ ...g, grid: g.grid.filter((v) => v !== at) });
+      return ["p50", "p99"].map((q) => ({ line: rest, q, x: at.value / x_unit.size, ps: s[`${q}_ps`] }));
+    });
+    if (points.length === 0) return [];
+    const { size, unit } = best_unit(Math.max(...points.map((p) => p.ps)));
+    const picture = plot({
+      width: WIDE,
+      height: 320,
+      x: { label: `${grid.name}${x_unit.unit ? ` (${x_unit.unit})` : ""} →`, grid: true },
+      y: { label: `${m.name} (${unit})`, grid: true, zero: true },
+      color: { legend: true, range: COLOURS },
+      marks: [
+        Plot.line(points, { x: "x", y: (p) => p.ps / size, stroke: "line", z: (p) => `${p.line} ${p.q}`, strokeDasharray: (p) => p.q }),
+        Plot.dot(points, { x: "x", y: (p) => p.ps / size, fill: "line", tip: true, title: (p) => `${p.line} ${p.q}: ${time(p.ps)}` }),
+      ],
+    });
+    return [figure(`${m.name} over ${grid.name}`, "p50 and p99", picture, true)];
+  });
+}
+
+function phases(groups) {
+  if (!(data.lanes?.length > 0)) return [];
+  const bars = groups.slice(0, 12).flatMap((g) => lane_bars(g, data.lanes));
+  if (bars.length === 0) return [];
+  const { size, unit } = best_unit(Math.max(...bars.map((b) => b.end)));
+  const titles = [...new Set(bars.map((b) => b.title))];
+  const shown = [...new Set(bars.map((b) => b.group))];
+  const longest = Math.max(...bars.map((b) => b.end)) / size;
+  const picture = plot({
+    width: WIDE,
+    height: 70 + 74 * shown.length,
+    marginLeft: 64,
+    marginTop: 30,
+    x: { label: `mean time since the request (${unit}) →`, grid: true },
+    y: { label: null, domain: ["ack", "wfi", "join"] },
+    fy: { domain: shown, label: null, axis: null, padding: 0.3 },
+    color: { domain: titles, range: PHASE_COLOURS, legend: true },
+    marks: [
+      Plot.barX(bars, {
+        x1: (b) => b.begin / size, x2: (b) => b.end / size, y: "lane", fy: "group", fill: "title", inset: 0.4,
+        title: (b) => `${b.group}, ${b.lane} path\n${b.title}\nmean ${time(b.mean)}, p99 ${time(b.p99)}`, tip: true,
+      }),
+      Plot.text(bars.filter((b) => (b.end - b.begin) / size > longest * 0.06), {
+        x: (b) => (b.begin + b.end) / 2 / size, y: "lane", fy: "group", text: (b) => time(Math.round(b.mean / 1e5) * 1e5),
+        fill: "white", fontWeight: 600,
+      }),
+      Plot.text(shown, { fy: (d) => d, text: (d) => d, frameAnchor: "top-left", lineAnchor: "bottom", dy: -3, fontWeight: 600 }),
+    ],
+  });
+  return [
+    figure(
+      "Phases of the shutdown",
+      "Two paths begin with the request, the ACK's and WFI's; when both have ended, the host resets the core and turns it off.",
+      picture,
+      true,
+    ),
+  ];
+}
+
+function margins(groups, colour) {
+  const rows = (data.margins ?? []).flatMap((m) =>
+    groups.map((g) => ({ m, g, s: g.margins?.[m.name] })).filter(({ s }) => s && (s.n > 0 || s.missed > 0)),
+  );
+  if (rows.length === 0) return [];
+  const missed = rows.filter(({ m, s }) => s.n > 0 && m.deadline_ps > 0).map(({ m, g, s }) => ({
+    margin: m.title, group: g.name, least: (100 * s.min_ps) / m.deadline_ps, median: (100 * s.p50_ps) / m.deadline_ps,
+    most: (100 * s.max_ps) / m.deadline_ps,
+  }));
+  const numbers = table(
+    ["", "", "deadline", "least left", "p50", "most", "missed"],
+    rows.map(({ m, g, s }) => [m.title, g.name, time(m.deadline_ps), time(s.min_ps), time(s.p50_ps), time(s.max_ps), `${s.missed} of ${s.n + s.missed}`]),
+  );
+  const picture = plot({
+    width: WIDE,
+    height: 60 + 26 * missed.length + 20 * (data.margins?.length ?? 1),
+    marginLeft: 190,
+    marginTop: 30,
+    x: { label: "left of the deadline (%) →", domain: [0, 100], grid: true },
+    y: { label: null },
+    fy: { label: null, axis: null, padding: 0.3 },
+    color: colour,
+    marks: [
+      Plot.link(missed, { x1: "least", x2: "most", y1: "group", y2: "group", fy: "margin", stroke: "group", strokeWidth: 5, strokeOpacity: 0.5 }),
+      Plot.dot(missed, {
+        x: "median", y: "group", fy: "margin", fill: "group", r: 5, tip: true,
+        title: (d) => `${d.group}: ${d.margin}\nleast ${d.least.toFixed(1)} %, median ${d.median.toFixed(1)} %, most ${d.most.toFixed(1)} %`,
+      }),
+      Plot.text([...new Set(missed.map((d) => d.margin))], { fy: (d) => d, text: (d) => d, frameAnchor: "top-left", lineAnchor: "bottom", dy: -3, fontWeight: 600 }),
+      Plot.ruleX([0], { stroke: "var(--bad)", strokeWidth: 2 }),
+    ],
+  });
+  return [
+    ...(missed.length ? [figure("Margins", "Dot: median; bar: from the least to the most. At 0 the deadline passes.", picture, true)] : []),
+    figure("Margins in numbers", "", numbers, true),
+  ];
+}
+
+function sensitivity() {
+  return (data.sensitivity ?? []).flatMap((s) => {
+    const bars = tornado_bars(s);
+    const title = `${s.measure}${s.variant ? `, ${s.variant}` : ""}`;
+    const pictures = [];
+    if (bars.length) {
+      const { size, unit } = best_unit(Math.max(...bars.map((b) => b.high_ps)));
+      const base = bars[0].base_ps / size;
+      pictures.push(
+        figure(
+          `${title}: one at a time`,
+          "Each parameter at its low and its high end, the others in their middle.",
+          plot({
+            width: HALF,
+            height: 60 + 34 * bars.length,
+            marginLeft: 170,
+            marginRight: 40,
+            x: { label: `${s.measure} (${unit}) →`, grid: true, nice: true },
+            y: { label: null, domain: bars.map((b) => b.name) },
+            color: { domain: ["at the low end", "at the high end"], range: [COLOURS[0], COLOURS[1]], legend: true },
+            marks: [
+              Plot.barX(bars.flatMap((b) => b.sides), {
+                x1: (b) => base, x2: (b) => b.ps / size, y: "name", fill: "side", insetTop: 3, insetBottom: 3, tip: true,
+                title: (b) => `${b.name} = ${b.text}\n${s.measure} ${time(b.ps)} (${b.ps < b.base_ps ? "−" : "+"} ${time(Math.abs(b.ps - b.base_ps))})`,
+              }),
+              Plot.ruleX([base]),
+            ],
+          }),
+        ),
+      );
+    }
+    const indices = s.parameters.filter((p) => p.first_order !== null && p.first_order !== undefined);
+    if (indices.length) {
+      const sorted = [...indices].sort((a, b) => b.first_order - a.first_order);
+      pictures.push(
+        figure(
+          `${title}: share of the variance`,
+          `First-order index of each parameter alone, with one standard error; circle: with all it interacts with. n = ${s.n}.`,
+          plot({
+            width: HALF,
+            height: 60 + 34 * sorted.length,
+            marginLeft: 170,
+            x: { label: "share of the variance →", domain: [0, Math.max(1, ...sorted.map((p) => p.total ?? 0))], grid: true },
+            y: { label: null, domain: sorted.map((p) => p.name) },
+            marks: [
+              Plot.barX(sorted, { x: (p) => Math.max(0, p.first_order), y: "name", fill: COLOURS[0], insetTop: 4, insetBottom: 4, tip: true, title: (p) => `${p.name}\nfirst order ${p.first_order.toFixed(3)} ± ${(p.error ?? 0).toFixed(3)}\ntotal ${p.total?.toFixed(3) ?? "–"}` }),
+              Plot.ruleY(sorted, { x1: (p) => Math.max(0, p.first_order - (p.error ?? 0)), x2: (p) => p.first_order + (p.error ?? 0), y: "name" }),
+              Plot.dot(sorted.filter((p) => typeof p.total === "number"), { x: "total", y: "name", r: 4 }),
+            ],
+          }),
+        ),
+      );
+    }
+    return pictures;
+  });
+}
+
+// ---------------------------------------------------------------------------------------------------- an exploration
+
+function explore() {
+  const { classes = [], matrix = [], stories = [], findings = [] } = data;
+  const used = classes.filter((_, i) => matrix.some((row) => row.counts[i] > 0));
+  const kinds = matrix.map((row) => row.kind);
+  const cells = matrix.flatMap((row) =>
+    classes.map((outcome, i) => ({ kind: row.kind, outcome, count: row.counts[i] })).filter((c) => used.includes(c.outcome)),
+  );
+  const most = Math.max(1, ...cells.map((c) => c.count));
+  const counts = plot({
+    width: Math.min(WIDE, 230 + 105 * used.length),
+    height: 50 + 27 * kinds.length,
+    marginLeft: 220,
+    marginTop: 34,
+    marginBottom: 10,
+    x: { axis: "top", label: null, domain: used },
+    y: { label: null, domain: kinds },
+    color: { domain: classes, range: OUTCOMES },
+    marks: [
+      Plot.cell(cells, {
+        x: "outcome", y: "kind", inset: 1, rx: 3, fill: "outcome",
+        fillOpacity: (c) => (c.count === 0 ? 0.05 : 0.25 + 0.75 * Math.sqrt(c.count / most)),
+        tip: true, title: (c) => `${c.kind}\n${c.outcome}: ${c.count}`,
+      }),
+      Plot.text(cells.filter((c) => c.count > 0), {
+        x: "outcome", y: "kind", text: "count", fontWeight: 600, stroke: "var(--back)", strokeWidth: 3, fill: "currentColor",
+      }),
+    ],
+  });
+  const points = findings.filter(([ps]) => ps > 0).map(([ps, kind, outcome]) => ({ ms: ps / 1e9, kind, outcome }));
+  const when = plot({
+    width: WIDE,
+    height: 60 + 22 * kinds.length,
+    marginLeft: 220,
+    x: { label: "the fault strikes at (ms) →", grid: true },
+    y: { label: null, domain: kinds, grid: true },
+    color: { domain: used, range: used.map((c) => OUTCOMES[classes.indexOf(c)]), legend: true },
+    marks: [
+      Plot.tickX(points, {
+        x: "ms", y: "kind", stroke: "outcome", strokeWidth: 2, inset: 2, tip: true,
+        title: (p) => `${p.kind} at ${p.ms.toFixed(6)} ms\n${p.outcome}`,
+      }),
+    ],
+  });
+  const told = stories
+    .filter((s) => s.class !== "passed")
+    .map((s) => [
+      s.class,
+      String(s.count),
+      s.detail,
+      s.example.map((e) => `${e.kind} ${e.where}`).join(" and "),
+      s.file ? `${s.file}${s.replays ? "" : " (does not replay)"}` : undefined,
+    ]);
+  return [
+    ...section("What came of each fault", figure(`${data.points} points, by outcome`, "", counts, true)),
+    ...section("When it strikes", points.length ? figure("Every point", "", when, true) : []),
+    ...section("Stories", told.length ? table(["outcome", "points", "what happened", "for example", "file"], told, "words") : []),
+  ];
+}
+// mildest first, as in docs/studies-format.md
+const OUTCOMES = ["#8c959f", "#3ca951", "#6cc5b0", "#4269d0", "#efb118", "#e07b39", "#a463f2", "#ff5c73", "#9c3b3b"];
+
+const exploring = (data.schema ?? "").startsWith("rpsim-explore");
+document.body.className = "study";
+document.body.append(
+  page_head(
+    {
+      title: data.study ?? (exploring ? `${data.scenario}, explored` : "study"),
+      subtitle: data.purpose,
+      facts: [
+        data.scenario && `scenario ${data.scenario}`,
+        data.platform && `platform ${data.platform}`,
+        data.points?.planned !== undefined && `${data.points.done} of ${data.points.planned} points`,
+        data.points?.failed ? `${data.points.failed} did not go well` : "",
+        data.core && `host core ${data.core}`,
+        data.shutdown && `shutdown ${data.shutdown}`,
+        data.points_per_second > 0 && `${Math.round(data.points_per_second)} points a second`,
+        data.vary_from && `varied from ${data.vary_from}`,
+        data.seed !== undefined && `seed ${data.seed}`,
+      ],
+    },
+    [theme_button()],
+  ),
+  element("main", {}, ...(exploring ? explore() : study())),
+);
+document.addEventListener("keydown", (e) => {
+  if (e.key === "d" && !e.ctrlKey && !e.metaKey) document.querySelector(".theme").click();
+});
