@@ -134,14 +134,14 @@ class board final : public sc_core::sc_module, private target_port::handler {
 };
 
 struct processor {
-  processor(sim_context& context, node_source& node, board& b, const std::string& label, unsigned cpu,
-            const std::string& more = "")
+  processor(sim_context& context, node_source& node, board& b, const std::string& label, unsigned cpu)
       : reset(fmt::format("{}_reset", label).c_str(), true),
         wfi(fmt::format("{}_wfi", label).c_str()),
         core(label.c_str(), context,
-             node(label, fmt::format("clock-frequency = <800000000>; rpsim,cluster-cpu = <0 {}>; ti,atcm-enable = <0>; "
-                                     "rpsim,tcm = <0x79000000 0x8000 0x78000000 0x8000>; {}",
-                                     cpu, more))) {
+             node(label, fmt::format("clock-frequency = <800000000>; rpsim,cluster-cpu = <0 {}>; "
+                                     "rpsim,tcm = <&{}_tcm>; {}_tcm: memories {{ rpsim,atcm = <0 0x79000000 0x8000>; "
+                                     "rpsim,btcm = <0 0x78000000 0x8000>; }};",
+                                     cpu, label, label))) {
     core.initiator()->bind(b.port);
     core.input("local-reset", 0)->bind(reset);
     core.output("wfi", 0)->bind(wfi);

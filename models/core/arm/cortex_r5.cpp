@@ -15,7 +15,10 @@ constexpr std::uint32_t BTCM_AWAY = 0x41010000;  // where the TCM is that is not
 constexpr std::uint32_t VIM_BASE = 0x2FFF0000;
 constexpr std::uint32_t DFSR_WRITE = 1U << 11, FSR_SLAVE_ERROR = 1U << 12;
 constexpr std::uint32_t FSR_ALIGNMENT = 0x1, FSR_BACKGROUND = 0x0, FSR_PERMISSION = 0xD, FSR_EXTERNAL = 0x8;
-constexpr const char* STRAP_NAMES[] = {"loczrama", "atcm-enable", "btcm-enable", "teinit", "halt"};
+// PROC_BOOT's CONFIG (reference/k3.md §3.7).
+constexpr std::uint32_t LOCKSTEP = 1U << 8, TEINIT = 1U << 9, TCM_RSTBASE = 1U << 11, BTCM_EN = 1U << 12,
+                        ATCM_EN = 1U << 13, SINGLE_CORE = 1U << 15;
+constexpr std::uint64_t NOWHERE = 1ULL << 32;  // beyond every address of this core
 }  // namespace
 
 cortex_r5::cortex_r5(sc_core::sc_module_name name, sim_context& context, const dt::node& node)
@@ -29,20 +32,21 @@ cortex_r5::cortex_r5(sc_core::sc_module_name name, sim_context& context, const d
   if (!place.empty() && place.size() != 2) node.fail("rpsim,cluster-cpu", "takes the cluster's and the CPU's number");
   // Multiprocessing extensions; cluster and CPU (DDI 0460, MPIDR).
   mpidr_ = 0x80000000 | (place.empty() ? 0 : (place[0] & 0xF) << 8 | (place[1] & 0x3));
-  const auto cells = node.cells("rpsim,tcm");
-  if (!cells.empty() && cells.size() != 4) {
-    node.fail("rpsim,tcm", "takes four cells: bus address and size of the ATCM, then of the BTCM");
-  }
-  for (unsigned i = 0; i < cells.size() / 2; ++i) {
-    tcm_[i] = {cells[2 * i], cells[2 * i + 1], 0};
-    if (!std::has_single_bit(tcm_[i].bytes) || tcm_[i].bytes < 0x1000 || tcm_[i].bytes > 0x800000) {
-      node.fail("rpsim,tcm", "a size is a power of two between 4 KiB and 8 MiB");
+  const auto memories = node.phandles("rpsim,tcm");
+  if (memories.empty()) return;
+  const char* const names[] = {"rpsim,atcm", "rpsim,btcm"};
+  for (unsigned i = 0; i < tcm_.size(); ++i) {
+    const auto cells = memories.front().cells(names[i]);
+    if (cells.size() != 3 && cells.size() != 6) {
+      memories.front().fail(names[i], "takes system address (2 cells) and size, once or twice");
+    }
+    for (unsigned k = 0; k < cells.size() / 3; ++k) {
+      tcm_[i].pieces[k] = {std::uint64_t{cells[3 * k]} << 32 | cells[3 * k + 1], cells[3 * k + 2]};
+      if (!std::has_single_bit(cells[3 * k + 2]) || cells[3 * k + 2] < 0x1000 || cells[3 * k + 2] > 0x400000) {
+        memories.front().fail(names[i], "a size is a power of two between 4 KiB and 4 MiB");
+      }
     }
   }
-  default_straps_[LOCZRAMA] = node.u32("ti,loczrama").value_or(1) != 0;
-  default_straps_[ATCM_ENABLE] = node.u32("ti,atcm-enable").value_or(0) != 0;
-  default_straps_[BTCM_ENABLE] = node.u32("ti,btcm-enable").value_or(1) != 0;
-  default_straps_[TEINIT] = node.has("rpsim,teinit");
 }
 
 line_in* cortex_r5::input(std::string_view what, unsigned index) {
@@ -53,14 +57,6 @@ line_in* cortex_r5::input(std::string_view what, unsigned index) {
       event_in_ = std::make_unique<line_in>("event_in");
     }
     return event_in_.get();
-  }
-  for (unsigned s = 0; s < STRAPS; ++s) {
-    if (index != 0 || what != STRAP_NAMES[s]) continue;
-    if (straps_[s] == nullptr) {
-      const child_scope scope(*this);
-      straps_[s] = std::make_unique<line_in>(std::string(what).c_str());
-    }
-    return straps_[s].get();
   }
   return arm_core::input(what, index);
 }
@@ -75,26 +71,31 @@ line_out* cortex_r5::output(std::string_view what, unsigned index) {
 }
 
 void cortex_r5::start_of_simulation() {
+  if (event_in_ == nullptr) return;
   const child_scope scope(*this);
-  const auto on_change = [this](line_in* line, const char* name, auto action) {
-    if (line == nullptr) return;
-    sc_core::sc_spawn_options options;
-    options.spawn_method();
-    options.dont_initialize();
-    options.set_sensitivity(&line->value_changed_event());
-    sc_core::sc_spawn(action, name, &options);
-  };
-  on_change(straps_[HALT].get(), "halt_changed", [this] { wake(); });
-  on_change(event_in_.get(), "event_changed", [this] {
-    event_ = true;
-    wake();
-  });
+  sc_core::sc_spawn_options options;
+  options.spawn_method();
+  options.dont_initialize();
+  options.set_sensitivity(&event_in_->value_changed_event());
+  sc_core::sc_spawn(
+      [this] {
+        event_ = true;
+        wake();
+      },
+      "event_changed", &options);
 }
 
-bool cortex_r5::strapped(strap s) const { return straps_[s] != nullptr ? straps_[s]->read() : default_straps_[s]; }
+sc_core::sc_in<std::uint32_t>& cortex_r5::config() {
+  if (config_ == nullptr) {
+    const child_scope scope(*this);
+    config_ = std::make_unique<sc_core::sc_in<std::uint32_t>>("config");
+  }
+  return *config_;
+}
+
+std::uint32_t cortex_r5::boot_config() const { return config_ != nullptr ? config_->read() : TCM_RSTBASE | BTCM_EN; }
 
 bool cortex_r5::enter_reset_state() {
-  if (strapped(HALT)) return false;
   engine().regs() = {};
   engine().fp_regs() = {};
   sp_ = lr_ = spsr_ = {};
@@ -104,15 +105,9 @@ bool cortex_r5::enter_reset_state() {
   vim_.reset();
   pmu_.reset();
   reset_cp15();
-  const bool a_at_zero = strapped(LOCZRAMA);
-  const bool enabled[] = {strapped(ATCM_ENABLE), strapped(BTCM_ENABLE)};
-  for (unsigned i = 0; i < tcm_.size(); ++i) {
-    const std::uint32_t base = (i == 0) == a_at_zero ? 0 : BTCM_AWAY;
-    const auto size = static_cast<std::uint32_t>(std::bit_width(tcm_[i].bytes) - 1 - 9);
-    tcm_[i].region = tcm_[i].bytes == 0 ? 0 : base | size << 2 | (enabled[i] ? 1 : 0);
-  }
+  place_tcm();
   engine().set_fpscr(0);
-  engine().set_cpsr(SUPERVISOR | CPSR_A | CPSR_I | CPSR_F | (strapped(TEINIT) ? CPSR_T : 0));
+  engine().set_cpsr(SUPERVISOR | CPSR_A | CPSR_I | CPSR_F | ((boot_config() & TEINIT) != 0 ? CPSR_T : 0));
   was_privileged_ = true;
   user_code_view_ = false;
   update_fp_trap();
@@ -157,25 +152,58 @@ std::string cortex_r5::wake_reason() const {
 
 // ---- memory
 
-bool cortex_r5::tcm::contains(std::uint32_t a) const { return (region & 1) != 0 && where().contains(a); }
+void cortex_r5::place_tcm() {
+  const std::uint32_t c = boot_config();
+  for (unsigned i = 0; i < tcm_.size(); ++i) {
+    tcm& t = tcm_[i];
+    const bool at_zero = (i == 0) == ((c & TCM_RSTBASE) != 0), both = (c & (LOCKSTEP | SINGLE_CORE)) != 0;
+    const std::uint32_t base = at_zero ? 0 : BTCM_AWAY;
+    t.home.reset();
+    t.bytes = t.pieces[0].bytes + (both ? t.pieces[1].bytes : 0);
+    t.region = 0;
+    if (t.bytes == 0) continue;
+    const auto size = static_cast<std::uint32_t>(std::bit_width(t.bytes - 1)) - 9;
+    t.region = base | size << 2;
+    if ((c & (i == 0 ? ATCM_EN : BTCM_EN)) == 0) continue;
+    t.region |= 1;
+    t.home = base;
+  }
+}
 
 arm_core::range cortex_r5::tcm::where() const {
-  const std::uint32_t base = region & 0xFFFFF000 & ~(bytes - 1);
+  const std::uint32_t base = region & 0xFFFFF000;
   return {base, base + bytes - 1};
 }
 
 std::uint64_t cortex_r5::bus_address(std::uint32_t address, range& around) const {
-  for (const tcm& t : tcm_) {
-    if (!t.contains(address)) continue;
-    around = t.where();
-    return t.bus_address + (address - around.first);
-  }
-  // Everywhere else: up to the next TCM on either side.
-  for (const tcm& t : tcm_) {
-    if ((t.region & 1) == 0) continue;
-    const range w = t.where();
+  const auto keep_to = [&](const range& inside) {
+    around.first = std::max(around.first, inside.first);
+    around.last = std::min(around.last, inside.last);
+  };
+  const auto keep_out_of = [&](const range& w) {
     if (w.last < address) around.first = std::max(around.first, w.last + 1);
     if (w.first > address) around.last = std::min(around.last, w.first - 1);
+  };
+  for (const tcm& t : tcm_) {
+    if (!t.enabled()) continue;
+    const range w = t.where();
+    if (!w.contains(address)) {
+      keep_out_of(w);
+      continue;
+    }
+    const std::uint32_t offset = address - w.first, border = t.pieces[0].bytes;
+    keep_to(offset < border ? range{w.first, w.first + border - 1} : range{w.first + border, w.last});
+    return offset < border ? t.pieces[0].base + offset : t.pieces[1].base + (offset - border);
+  }
+  // Where a TCM is not any more, behind the core it is still taken for one.
+  for (const tcm& t : tcm_) {
+    if (!t.home) continue;
+    const range home{*t.home, *t.home + t.bytes - 1};
+    if (home.contains(address)) {
+      keep_to(home);
+      return NOWHERE + address;
+    }
+    keep_out_of(home);
   }
   return address;
 }
