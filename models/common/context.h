@@ -1,6 +1,7 @@
 #pragma once
 // What every model and the host software share in one run. No globals: a run owns one of these.
 
+#include <memory>
 #include <string>
 
 #include "models/common/fault.h"
@@ -10,6 +11,8 @@
 #include "models/common/trace.h"
 
 namespace rpsim {
+
+class arm_exclusive_monitor;
 
 struct sim_context {
   explicit sim_context(std::uint64_t seed = 0) : rng(seed), params(rng) {}
@@ -26,6 +29,9 @@ struct sim_context {
   std::string native_image_directory;
   /// The module that executes Arm instructions (models/core/arm/arm_engine.h).
   std::string arm_engine;
+  /// Of all Arm cores that execute instructions; the first of them makes it.
+  std::shared_ptr<arm_exclusive_monitor> exclusive_monitor;
+  unsigned exclusive_processors = 0;  // that have a place in it
 };
 
 }  // namespace rpsim

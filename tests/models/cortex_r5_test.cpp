@@ -2,8 +2,11 @@
 
 #include "models/core/arm/cortex_r5.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <memory>
+#include <optional>
 
 #include "tests/models/bus_bench.h"
 
@@ -17,20 +20,21 @@ using test::us;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-/// Memory at 0 (512 KiB), at 0xFFFF0000 and a TCM at 0x78000000, with DMI; a console, and a device that counts its
-/// reads, drives a level line and makes pulses after a time.
+/// Memory at 0 (256 KiB; and a page behind it that boards may share), at 0xFFFF0000 and a TCM at 0x78000000, with DMI;
+/// a console, and a device that counts its reads, drives a level line and makes pulses after a time.
 class board final : public sc_core::sc_module, private target_port::handler {
  public:
-  static constexpr std::uint32_t RAM_BYTES = 0x80000, TCM = 0x78000000, TCM_BYTES = 0x8000, HIGH = 0xFFFF0000,
-                                 CONSOLE = 0xFF000000, DEVICE = 0x02000000;
-  explicit board(sc_core::sc_module_name name)
+  static constexpr std::uint32_t RAM_BYTES = 0x40000, SHARED_BYTES = 0x1000, TCM = 0x78000000, TCM_BYTES = 0x8000,
+                                 HIGH = 0xFFFF0000, CONSOLE = 0xFF000000, DEVICE = 0x02000000;
+  explicit board(sc_core::sc_module_name name, const board* sharing = nullptr)
       : sc_module(name),
         port("port", *this),
         level("level"),
         pulse("pulse"),
         ram_(RAM_BYTES),
         tcm_(TCM_BYTES),
-        high_(0x1000) {
+        high_(0x1000),
+        shared_(sharing != nullptr ? sharing->shared_ : std::make_shared<std::vector<unsigned char>>(SHARED_BYTES)) {
     SC_HAS_PROCESS(board);
     SC_METHOD(elapsed);
     sensitive << timer_;
@@ -59,8 +63,13 @@ class board final : public sc_core::sc_module, private target_port::handler {
   std::string text;
   bool finished = false;
   sc_core::sc_event finished_event;
-  std::vector<std::pair<sc_core::sc_time, std::uint32_t>> writes;  // to DEVICE + 0x20
-  unsigned accesses = 0;
+  /// Every access to a device: when, where, and what was written.
+  struct access {
+    sc_core::sc_time time;
+    std::uint32_t address, value;
+    bool operator==(const access&) const = default;
+  };
+  std::vector<access> accesses;
 
  private:
   unsigned char* memory(std::uint64_t address, std::uint64_t& first, std::uint64_t& last) {
@@ -71,11 +80,11 @@ class board final : public sc_core::sc_module, private target_port::handler {
       return m.data() + (address - base);
     };
     if (unsigned char* p = in(ram_, 0)) return p;
+    if (unsigned char* p = in(*shared_, RAM_BYTES)) return p;
     if (unsigned char* p = in(tcm_, TCM)) return p;
     return in(high_, HIGH);
   }
   void transport(tlm::tlm_generic_payload& p, sc_core::sc_time& delay) override {
-    ++accesses;
     delay += ns(20);
     p.set_response_status(tlm::TLM_OK_RESPONSE);
     const auto address = static_cast<std::uint32_t>(p.get_address());
@@ -87,6 +96,7 @@ class board final : public sc_core::sc_module, private target_port::handler {
       return;
     }
     if (p.is_write()) std::memcpy(&value, p.get_data_ptr(), p.get_data_length());
+    accesses.push_back({sc_core::sc_time_stamp(), address, value});
     switch (address) {
       case CONSOLE:
         text += static_cast<char>(value);
@@ -106,7 +116,6 @@ class board final : public sc_core::sc_module, private target_port::handler {
         timer_.notify(ns(value));
         return;
       case DEVICE + 0x20:
-        writes.emplace_back(sc_core::sc_time_stamp(), value);
         return;
       default:
         p.set_response_status(address - DEVICE < 0x1000 ? tlm::TLM_GENERIC_ERROR_RESPONSE
@@ -129,6 +138,7 @@ class board final : public sc_core::sc_module, private target_port::handler {
   }
 
   std::vector<unsigned char> ram_, tcm_, high_;
+  std::shared_ptr<std::vector<unsigned char>> shared_;
   std::uint32_t reads_ = 0;
   sc_core::sc_event timer_;
 };
@@ -139,9 +149,8 @@ struct processor {
         wfi(fmt::format("{}_wfi", label).c_str()),
         core(label.c_str(), context,
              node(label, fmt::format("clock-frequency = <800000000>; rpsim,cluster-cpu = <0 {}>; "
-                                     "rpsim,tcm = <&{}_tcm>; {}_tcm: memories {{ rpsim,atcm = <0 0x79000000 0x8000>; "
-                                     "rpsim,btcm = <0 0x78000000 0x8000>; }};",
-                                     cpu, label, label))) {
+                                     "rpsim,tcm = <0x79000000 0x8000 0x78000000 0x8000>;",
+                                     cpu))) {
     core.initiator()->bind(b.port);
     core.input("local-reset", 0)->bind(reset);
     core.output("wfi", 0)->bind(wfi);
@@ -152,10 +161,27 @@ struct processor {
 
 struct r5 : testing::Test {
   r5() { context.arm_engine = RPSIM_ARM_ENGINE; }
+  /// The first instructions, at the reset vector; the code follows with its literals.
+  void run_words(const sc_core::sc_time& limit, std::initializer_list<std::uint32_t> words) {
+    bus.put(0, words);
+    trace.emplace(context);
+    p.emplace(context, node, bus, "r5f0", 0);
+    p->reset.write(false);
+    run(limit);
+  }
+  /// The events of that name.
+  std::vector<std::string> events(const std::string& name) const {
+    std::vector<std::string> found;
+    for (const std::string& l : trace->lines) {
+      if (l.starts_with("r5f0 " + name)) found.push_back(l.substr(5));
+    }
+    return found;
+  }
   /// Until the program says that it is done, or the time is over.
   void run(const sc_core::sc_time& limit) {
     sc_core::sc_spawn([this, limit] {
       sc_core::wait(limit, bus.finished_event);
+      ended = sc_core::sc_time_stamp();
       sc_core::sc_stop();
     });
     sc_core::sc_start();
@@ -179,7 +205,10 @@ struct r5 : testing::Test {
 
   sim_context context;
   node_source node;
+  sc_core::sc_time ended;
   board bus{"board"};
+  std::optional<recorder> trace;
+  std::optional<processor> p;
 };
 
 TEST_F(r5, prints_what_qemu_prints) {
@@ -210,6 +239,144 @@ TEST_F(r5, interrupts_time_and_aborts_are_the_chips) {
                   "every read is made 00000006 00000004", "unaligned at a device 00000003 00000001 00000001",
                   "swapped 11223344 00000002", "TCM 00001234 41010019 00000018 00010001", "moved 00001234 50000019",
                   "no longer there 00000004 41010000", "high vectors 00000001", "done"));
+}
+
+TEST_F(r5, two_cores_exclude_each_other_and_signal_events) {
+  board other("other", &bus);
+  processor a(context, node, bus, "r5f0", 0), b(context, node, other, "r5f1", 1);
+  sc_core::sc_signal<bool> to_b("to_b"), to_a("to_a");
+  a.core.output("event", 0)->bind(to_b);
+  b.core.input("event", 0)->bind(to_b);
+  b.core.output("event", 0)->bind(to_a);
+  a.core.input("event", 0)->bind(to_a);
+  bus.load("two_cores");
+  other.load("two_cores");
+  recorder events(context);
+  b.reset.write(false);
+  sc_core::sc_spawn([&] {
+    sc_core::wait(us(20));
+    a.reset.write(false);
+  });
+  run(us(50000));
+  EXPECT_THAT(lines(), ElementsAre("counted by both 00000fa0", "done"));
+  EXPECT_THAT(events.lines, testing::IsSupersetOf({"r5f1 core.wfe", "r5f1 core.wake irq=event"}));
+  EXPECT_THAT(events.lines, testing::Not(testing::Contains("r5f0 core.wfe")));
+}
+
+TEST_F(r5, a_quantum_changes_nothing_that_devices_see) {
+  board other("other");
+  processor a(context, node, bus, "r5f0", 0), b(context, node, other, "r5f1", 0);
+  wire_interrupts(a);
+  b.core.input("irq", 40)->bind(other.level);
+  b.core.input("irq", 41)->bind(other.pulse);
+  ASSERT_TRUE(context.params.set("r5f0.quantum", "20ns"));
+  ASSERT_TRUE(context.params.set("r5f1.quantum", "1ms"));
+  bus.load("system");
+  other.load("system");
+  a.reset.write(false);
+  sc_core::sc_spawn([&] {
+    sc_core::wait(bus.finished_event);
+    b.reset.write(false);  // alone, so that nothing else shortens its runs
+    const sc_core::sc_time began = sc_core::sc_time_stamp();
+    sc_core::wait(us(50000), other.finished_event);
+    EXPECT_TRUE(other.finished);
+    for (board::access& x : other.accesses) x.time -= began;
+    sc_core::sc_stop();
+  });
+  sc_core::sc_start();
+  ASSERT_GT(bus.accesses.size(), 100u);
+  EXPECT_EQ(bus.text, other.text);
+  EXPECT_TRUE(bus.accesses == other.accesses);
+}
+
+TEST_F(r5, a_reset_in_the_middle_begins_again_and_the_second_time_too) {
+  processor q(context, node, bus, "r5f0", 0);
+  bus.load("isa");
+  recorder events(context);
+  q.reset.write(false);
+  sc_core::sc_spawn([&] {
+    for (int turn = 0; turn < 2; ++turn) {
+      while (bus.text.find("second subregion") == std::string::npos) sc_core::wait(us(1));
+      EXPECT_THAT(bus.text, testing::Not(HasSubstr("done")));  // protection and floating point are on
+      q.reset.write(true);
+      sc_core::wait(us(1));
+      bus.text.clear();
+      bus.load("isa");
+      q.reset.write(false);
+    }
+  });
+  run(us(50000));
+  std::ifstream in(RPSIM_R5_ISA_EXPECTED);
+  EXPECT_EQ(bus.text, std::string(std::istreambuf_iterator<char>(in), {}));
+  EXPECT_EQ(std::ranges::count(events.lines, "r5f0 core.start entry=0x0"), 3);
+  EXPECT_EQ(std::ranges::count(events.lines, "r5f0 core.reset"), 2);
+}
+
+TEST_F(r5, an_undefined_instruction_in_its_own_vector_is_a_lockup) {
+  run_words(us(1000), {0xE7F000F0, 0xE7F000F0});
+  EXPECT_THAT(events("core.lockup"),
+              ElementsAre("core.lockup reason=undefined instruction in its own handler, over and over, link 0x8"));
+  EXPECT_THAT(events("core.fault").front(),
+              "core.fault kind=undefined instruction address=0x0 access=fetch pc=0x0 code=0xe7f000f0");
+  EXPECT_LT(events("core.fault").size(), 200u);
+  EXPECT_FALSE(p->core.in_wfi());
+}
+
+TEST_F(r5, an_abort_in_the_abort_handler_is_a_lockup) {
+  // mov r1, #0x70000000; ldr r0, [r1] … and the same in the data abort vector
+  run_words(us(1000), {0xE3A01207, 0xE5910000, 0, 0, 0xE5910000});
+  EXPECT_THAT(events("core.lockup"),
+              ElementsAre("core.lockup reason=data abort in its own handler, over and over, link 0x18"));
+}
+
+TEST_F(r5, vectors_of_zeros_end_in_a_lockup) {
+  bus.put(0x400, {0xE51FF004, 0x90000000});  // where the zeros end: ldr pc, =0x90000000
+  run_words(us(1000), {0});
+  ASSERT_EQ(events("core.lockup").size(), 1u);
+  EXPECT_THAT(events("core.lockup").front(), HasSubstr("prefetch abort in its own handler"));
+}
+
+TEST_F(r5, code_in_a_peripheral_is_a_prefetch_abort) {
+  run_words(us(100), {0xE59FF020,  // ldr pc, [pc, #0x20]
+                      0, 0,
+                      0xEE160F50,  // the vector: mrc p15, 0, r0, c6, c0, 2 (IFAR)
+                      0xE3A01402,  // mov r1, #0x02000000
+                      0xE5810020,  // str r0, [r1, #0x20]
+                      0xE320F003,  // wfi
+                      0, 0, 0, board::DEVICE});
+  ASSERT_EQ(bus.accesses.size(), 1u);
+  EXPECT_EQ(bus.accesses[0].value, board::DEVICE);
+  EXPECT_THAT(events("core.fault"),
+              ElementsAre("core.fault kind=not executable address=0x2000000 access=fetch pc=0x2000000"));
+  EXPECT_TRUE(p->core.in_wfi());
+  EXPECT_TRUE(p->wfi.read());
+}
+
+TEST_F(r5, an_endless_loop_takes_its_time_and_no_more) {
+  run_words(us(10000), {0xEAFFFFFE});
+  EXPECT_EQ(ended, us(10000));
+  EXPECT_TRUE(p->core.running());
+  EXPECT_TRUE(events("core.lockup").empty());
+}
+
+TEST_F(r5, code_that_writes_itself_is_seen_after_a_barrier) {
+  // Twice: adr r2, patch; patch: mov r0, #1; store; then mov r0, #2 in its place, clean, invalidate, isb, again
+  run_words(us(100), {0xE3A01402,       // mov r1, #0x02000000
+                      0xE59F3028,       // ldr r3, [pc, #0x28] -> the new instruction
+                      0xE3A00001,       // patch: mov r0, #1
+                      0xE5810020,       // str r0, [r1, #0x20]
+                      0xE3A02008,       // mov r2, #8
+                      0xE5823000,       // str r3, [r2]
+                      0xF57FF04F,       // dsb
+                      0xEE070F15,       // mcr p15, 0, r0, c7, c5, 0
+                      0xF57FF06F,       // isb
+                      0xE3500002,       // cmp r0, #2
+                      0x1AFFFFF6,       // bne patch
+                      0xE320F003,       // wfi
+                      0, 0xE3A00002});  // mov r0, #2
+  ASSERT_EQ(bus.accesses.size(), 2u);
+  EXPECT_EQ(bus.accesses[0].value, 1u);
+  EXPECT_EQ(bus.accesses[1].value, 2u);
 }
 
 }  // namespace

@@ -2,11 +2,18 @@
 
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
 
 namespace rpsim {
 
 namespace {
 constexpr std::uint64_t PAGE_BYTES = 4096;  // of arm_engine::map()
+/// What the engine is given at a time. A core that touches a corner of 2 GiB of DDR pays for the corner.
+constexpr std::uint32_t CHUNK_BYTES = 1 << 20;
+/// Deltas that a line needs from a model to the core, with room. Bounded: two cores at the same instant would wait for
+/// each other.
+constexpr unsigned SETTLING_DELTAS = 8;
+constexpr unsigned MOST_CORES = 16;
 }  // namespace
 
 arm_core::arm_core(sc_core::sc_module_name name, sim_context& context, const dt::node& node, arm_profile profile)
@@ -20,7 +27,13 @@ arm_core::arm_core(sc_core::sc_module_name name, sim_context& context, const dt:
                                           4)) {
   arm_engine_options options;
   options.profile = profile;
-  engine_ = load_arm_engine(context.arm_engine).make(*this, options);
+  const arm_engine_module& module = load_arm_engine(context.arm_engine);
+  if (context.exclusive_monitor == nullptr) context.exclusive_monitor = module.make_monitor(MOST_CORES);
+  if (context.exclusive_processors == MOST_CORES)
+    throw std::runtime_error("too many Arm cores for one exclusive monitor");
+  options.monitor = context.exclusive_monitor;
+  options.processor = context.exclusive_processors++;
+  engine_ = module.make(*this, options);
 }
 
 arm_core::~arm_core() = default;
@@ -31,11 +44,10 @@ void arm_core::boot() {
   quantum_time_ = std::max(quantum_.time(), cycle());
   ahead_ = sc_core::SC_ZERO_TIME;
   counted_ = engine_->cycles();
-  engine_->clear_cache();  // another image may have been loaded
+  engine_->check_code();  // another image may have been loaded
   engine_->clear_exclusive();
-  memory_state_ = memory_state::stale;
   exact_ = true;
-  exact_wanted_ = false;
+  exact_wanted_ = settled_ = false;
   while (!enter_reset_state()) {
     sc_core::wait(wake_event());
     settle();
@@ -74,6 +86,8 @@ void arm_core::step() {
   for (;;) {
     exact_ = ahead_ == sc_core::SC_ZERO_TIME;
     come_again_ = false;
+    step_pc_ = engine_->regs()[15];
+    step_status_ = engine_->cpsr();
     stepping_ = true;
     const arm_engine::stepped how = engine_->step();
     stepping_ = false;
@@ -120,6 +134,7 @@ void arm_core::account() {
   counted_ = executed;
 }
 
+/// Whatever else happens at the instant that is reached happens before the core goes on, whichever way it got there.
 void arm_core::catch_up() {
   while (ahead_ > sc_core::SC_ZERO_TIME) {
     const sc_core::sc_time before = sc_core::sc_time_stamp();
@@ -127,30 +142,43 @@ void arm_core::catch_up() {
     ahead_ -= std::min(ahead_, sc_core::sc_time_stamp() - before);
     settle();
   }
+  others_at_work();
+  exact_ = true;
+}
+
+/// Lets them finish. @return whether there were any.
+bool arm_core::others_at_work() {
+  unsigned deltas = 0;
+  for (; deltas < SETTLING_DELTAS && sc_core::sc_pending_activity_at_current_time(); ++deltas) {
+    sc_core::wait(sc_core::SC_ZERO_TIME);
+    settle();
+  }
+  return deltas != 0;
 }
 
 /// How many cycles to run now: up to the next thing that happens in the simulation. 0: waited instead.
 std::uint64_t arm_core::budget() {
-  if (sc_core::sc_pending_activity_at_current_time() && ahead_ == sc_core::SC_ZERO_TIME) {
-    sc_core::wait(sc_core::SC_ZERO_TIME);
+  if (ahead_ == sc_core::SC_ZERO_TIME && !settled_ && others_at_work()) {
+    settled_ = true;  // asked once an instant
     return 0;
   }
+  settled_ = false;
   const sc_core::sc_time limit = std::min(quantum_time_, sc_core::sc_time_to_pending_activity());
-  if (ahead_ >= limit) {
+  if (ahead_ != sc_core::SC_ZERO_TIME && ahead_ >= limit) {
     catch_up();
     return 0;
   }
-  return std::max<std::uint64_t>(1, (limit - ahead_).value() / cycle().value());
+  return std::max<std::uint64_t>(1, (std::max(limit, ahead_) - ahead_).value() / cycle().value());
 }
 
 // ---- memory
 
-void arm_core::memory_changed() { memory_state_ = memory_state::stale; }
+void arm_core::memory_changed() { memory_stale_ = true; }
 
 void arm_core::direct_memory_withdrawn(std::uint64_t, std::uint64_t) {
   // Perhaps from inside an access of the engine: it lets go before it executes anything else.
   windows_.clear();
-  memory_state_ = memory_state::stale;
+  memory_stale_ = true;
 }
 
 arm_core::memory_window arm_core::window(std::uint32_t address) {
@@ -172,18 +200,27 @@ arm_core::memory_window arm_core::window(std::uint32_t address) {
       dmi.is_read_allowed(),
       dmi.is_write_allowed()};
   windows_.push_back(w);
-  known_memory_.insert(w.where.first);
-  if (memory_state_ == memory_state::fresh) memory_state_ = memory_state::found;
   return w;
 }
 
-/// Lets the engine reach the window by itself, as far as whole pages of one kind go. The rest goes through step().
-void arm_core::give_memory(const memory_window& w) {
-  for (std::uint64_t at = w.where.first; at <= w.where.last;) {
+/// Plain memory was reached the slow way: from the next time on the engine does it.
+void arm_core::want(const memory_window& w, std::uint32_t address) {
+  const std::uint32_t at = std::max(w.where.first, address & ~(CHUNK_BYTES - 1));
+  if (!given_.contains(at)) wanted_.insert(at);
+}
+
+/// Lets the engine reach a chunk of memory by itself, as far as whole pages of one kind go. The rest goes through
+/// step().
+void arm_core::give_memory(std::uint32_t address) {
+  const memory_window w = window(address);
+  if (w.host == nullptr || !w.readable) return;
+  const std::uint64_t chunk = address & ~(CHUNK_BYTES - 1);
+  const std::uint64_t end_of_it = std::min<std::uint64_t>(w.where.last, chunk + CHUNK_BYTES - 1);
+  for (std::uint64_t at = std::max<std::uint64_t>(w.where.first, chunk); at <= end_of_it;) {
     const permissions p = permitted(static_cast<std::uint32_t>(at));
-    const std::uint64_t last = std::min(w.where.last, p.where.last);
+    const std::uint64_t last = std::min<std::uint64_t>(end_of_it, p.where.last);
     const std::uint64_t first = (at + PAGE_BYTES - 1) & -PAGE_BYTES, end = (last + 1) & -PAGE_BYTES;
-    if (w.readable && p.read && first < end) {
+    if (p.read && first < end) {
       engine_->map(
           static_cast<std::uint32_t>(first), end - first, w.host + (first - w.where.first),
           w.writable && p.write ? arm_engine::memory_access::read_write : arm_engine::memory_access::read_only);
@@ -192,19 +229,18 @@ void arm_core::give_memory(const memory_window& w) {
   }
 }
 
-/// Between instructions. The engine remembers which instructions have left its memory, and stops at them from then on:
-/// it has to forget that when memory is added.
+/// Between instructions.
 void arm_core::renew_memory() {
-  if (memory_state_ == memory_state::fresh) return;
-  if (memory_state_ == memory_state::stale) {
+  if (memory_stale_) {
+    memory_stale_ = false;
     windows_.clear();
+    given_.clear();
     engine_->unmap_all();
-    for (const std::uint32_t address : std::set<std::uint32_t>(known_memory_)) window(address);
-  } else {
-    engine_->clear_cache();
   }
-  for (const memory_window& w : windows_) give_memory(w);
-  memory_state_ = memory_state::fresh;
+  if (wanted_.empty()) return;
+  for (const std::uint32_t address : wanted_) give_memory(address);
+  given_.merge(wanted_);
+  wanted_.clear();
 }
 
 std::optional<std::uint32_t> arm_core::fetch(std::uint32_t address) {
@@ -213,6 +249,7 @@ std::optional<std::uint32_t> arm_core::fetch(std::uint32_t address) {
   const memory_window w = window(address);
   if (w.host != nullptr && w.where.contains(address + 3)) {
     std::memcpy(&word, w.host + (address - w.where.first), sizeof word);
+    want(w, address);
     return word;
   }
   // Memory that wants to see every access (a watched buffer in the same page) still is memory.
@@ -252,6 +289,7 @@ arm_core::outcome arm_core::access(access_kind kind, std::uint32_t address, void
     if (w.host != nullptr && last >= address && w.where.contains(last) && (writes ? w.writable : w.readable)) {
       unsigned char* const host = w.host + (address - w.where.first);
       std::memcpy(writes ? host : data, writes ? data : host, bytes);
+      want(w, address);
       return outcome::done;
     }
   }
@@ -266,7 +304,7 @@ arm_core::outcome arm_core::access_device(access_kind kind, std::uint32_t addres
   unsigned size = std::min(bytes, 4U);
   if (address % size != 0) {
     fault_ = {fault_kind::alignment, kind, address};
-    if (unaligned_device_access_faults()) return outcome::faulted;
+    if (unaligned_device_access_faults() && device_memory(address)) return outcome::faulted;
     size = 1;
   }
   const auto command = kind == access_kind::write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND;

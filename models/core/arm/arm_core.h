@@ -73,6 +73,9 @@ class arm_core : public remote_core, protected arm_engine_client {
   virtual bool private_address(std::uint32_t address) const = 0;
   /// Whether an unaligned access to a device is a fault. If not, the core splits it into bytes.
   virtual bool unaligned_device_access_faults() const = 0;
+  /// Whether the architecture has device memory there; what is not mapped may also be memory that wants to see
+  /// accesses.
+  virtual bool device_memory([[maybe_unused]] std::uint32_t address) const { return true; }
 
   // ---- for the derived core
   arm_engine& engine() { return *engine_; }
@@ -81,6 +84,11 @@ class arm_core : public remote_core, protected arm_engine_client {
   /// of instructions under way; in step() it is exact.
   std::uint64_t now_cycles() const;
   bool stepping() const { return stepping_; }
+  /// r15 and the status register before the instruction that was stepped last.
+  std::uint32_t step_pc() const { return step_pc_; }
+  std::uint32_t step_status() const { return step_status_; }
+  /// Between instructions: waits for simulated time; load() and store() may then go anywhere.
+  void catch_up();
   /// The core spends `n` more cycles before the next instruction.
   void spend(std::uint64_t n) { ahead_ += cycle() * static_cast<double>(n); }
   /// Once what was executed has been accounted for; wakes() ends it.
@@ -122,8 +130,7 @@ class arm_core : public remote_core, protected arm_engine_client {
   [[noreturn]] void boot() override;
   void direct_memory_withdrawn(std::uint64_t first, std::uint64_t last) override;
   void account();
-  /// Waits for simulated time.
-  void catch_up();
+  bool others_at_work();
   std::uint64_t budget();
   void step();
   void sleep();
@@ -131,7 +138,8 @@ class arm_core : public remote_core, protected arm_engine_client {
   outcome access(access_kind kind, std::uint32_t address, void* data, unsigned bytes);
   outcome access_device(access_kind kind, std::uint32_t address, void* data, unsigned bytes);
   memory_window window(std::uint32_t address);
-  void give_memory(const memory_window& w);
+  void want(const memory_window& w, std::uint32_t address);
+  void give_memory(std::uint32_t address);
   void renew_memory();
 
   param& quantum_;
@@ -139,8 +147,10 @@ class arm_core : public remote_core, protected arm_engine_client {
   std::unique_ptr<arm_engine> engine_;
 
   std::vector<memory_window> windows_;
-  std::set<std::uint32_t> known_memory_;  // an address in each window that was ever found
-  enum class memory_state : std::uint8_t { fresh, found, stale } memory_state_ = memory_state::stale;
+  std::set<std::uint32_t>
+      wanted_;  // where chunks of memory begin that the engine could reach by itself and does not yet
+  std::set<std::uint32_t> given_;  // chunks that it does
+  bool memory_stale_ = true;
 
   std::optional<arm_hint> asleep_;
   std::optional<std::string> lockup_;
@@ -148,8 +158,10 @@ class arm_core : public remote_core, protected arm_engine_client {
   sc_core::sc_time ahead_;     // of simulated time, by what has been accounted
   std::uint64_t counted_ = 0;  // of the engine's cycles
   bool stepping_ = false;
+  std::uint32_t step_pc_ = 0, step_status_ = 0;
   bool exact_ = false;  // simulated time is where the core is: devices may be accessed
   bool exact_wanted_ = false;
+  bool settled_ = false;     // others have had this instant
   bool come_again_ = false;  // the instruction was annulled because exact_ was false
   access_fault fault_;
 };

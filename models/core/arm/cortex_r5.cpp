@@ -15,9 +15,11 @@ constexpr std::uint32_t BTCM_AWAY = 0x41010000;  // where the TCM is that is not
 constexpr std::uint32_t VIM_BASE = 0x2FFF0000;
 constexpr std::uint32_t DFSR_WRITE = 1U << 11, FSR_SLAVE_ERROR = 1U << 12;
 constexpr std::uint32_t FSR_ALIGNMENT = 0x1, FSR_BACKGROUND = 0x0, FSR_PERMISSION = 0xD, FSR_EXTERNAL = 0x8;
-// PROC_BOOT's CONFIG (reference/k3.md §3.7).
-constexpr std::uint32_t LOCKSTEP = 1U << 8, TEINIT = 1U << 9, TCM_RSTBASE = 1U << 11, BTCM_EN = 1U << 12,
-                        ATCM_EN = 1U << 13, SINGLE_CORE = 1U << 15;
+// By cortex_r5::strap: the input, and what a power-on reset leaves there.
+constexpr struct {
+  const char* name;
+  bool level;
+} STRAP_INPUTS[] = {{"loczrama", true}, {"atcm-enable", false}, {"btcm-enable", true}, {"teinit", false}};
 constexpr std::uint64_t NOWHERE = 1ULL << 32;  // beyond every address of this core
 }  // namespace
 
@@ -32,19 +34,15 @@ cortex_r5::cortex_r5(sc_core::sc_module_name name, sim_context& context, const d
   if (!place.empty() && place.size() != 2) node.fail("rpsim,cluster-cpu", "takes the cluster's and the CPU's number");
   // Multiprocessing extensions; cluster and CPU (DDI 0460, MPIDR).
   mpidr_ = 0x80000000 | (place.empty() ? 0 : (place[0] & 0xF) << 8 | (place[1] & 0x3));
-  const auto memories = node.phandles("rpsim,tcm");
-  if (memories.empty()) return;
-  const char* const names[] = {"rpsim,atcm", "rpsim,btcm"};
-  for (unsigned i = 0; i < tcm_.size(); ++i) {
-    const auto cells = memories.front().cells(names[i]);
-    if (cells.size() != 3 && cells.size() != 6) {
-      memories.front().fail(names[i], "takes system address (2 cells) and size, once or twice");
-    }
-    for (unsigned k = 0; k < cells.size() / 3; ++k) {
-      tcm_[i].pieces[k] = {std::uint64_t{cells[3 * k]} << 32 | cells[3 * k + 1], cells[3 * k + 2]};
-      if (!std::has_single_bit(cells[3 * k + 2]) || cells[3 * k + 2] < 0x1000 || cells[3 * k + 2] > 0x400000) {
-        memories.front().fail(names[i], "a size is a power of two between 4 KiB and 4 MiB");
-      }
+  const auto cells = node.cells("rpsim,tcm");
+  if (!cells.empty() && cells.size() != 4) {
+    node.fail("rpsim,tcm", "takes four cells: bus address and size of the ATCM, then of the BTCM");
+  }
+  for (unsigned i = 0; i < cells.size() / 2; ++i) {
+    tcm_[i].bus_address = cells[2 * i];
+    tcm_[i].bytes = cells[2 * i + 1];
+    if (!std::has_single_bit(tcm_[i].bytes) || tcm_[i].bytes < 0x1000 || tcm_[i].bytes > 0x800000) {
+      node.fail("rpsim,tcm", "a size is a power of two between 4 KiB and 8 MiB");
     }
   }
 }
@@ -57,6 +55,14 @@ line_in* cortex_r5::input(std::string_view what, unsigned index) {
       event_in_ = std::make_unique<line_in>("event_in");
     }
     return event_in_.get();
+  }
+  for (unsigned s = 0; s < STRAPS; ++s) {
+    if (index != 0 || what != STRAP_INPUTS[s].name) continue;
+    if (straps_[s] == nullptr) {
+      const child_scope scope(*this);
+      straps_[s] = std::make_unique<line_in>(STRAP_INPUTS[s].name);
+    }
+    return straps_[s].get();
   }
   return arm_core::input(what, index);
 }
@@ -85,15 +91,7 @@ void cortex_r5::start_of_simulation() {
       "event_changed", &options);
 }
 
-sc_core::sc_in<std::uint32_t>& cortex_r5::config() {
-  if (config_ == nullptr) {
-    const child_scope scope(*this);
-    config_ = std::make_unique<sc_core::sc_in<std::uint32_t>>("config");
-  }
-  return *config_;
-}
-
-std::uint32_t cortex_r5::boot_config() const { return config_ != nullptr ? config_->read() : TCM_RSTBASE | BTCM_EN; }
+bool cortex_r5::strapped(strap s) const { return straps_[s] != nullptr ? straps_[s]->read() : STRAP_INPUTS[s].level; }
 
 bool cortex_r5::enter_reset_state() {
   engine().regs() = {};
@@ -107,7 +105,7 @@ bool cortex_r5::enter_reset_state() {
   reset_cp15();
   place_tcm();
   engine().set_fpscr(0);
-  engine().set_cpsr(SUPERVISOR | CPSR_A | CPSR_I | CPSR_F | ((boot_config() & TEINIT) != 0 ? CPSR_T : 0));
+  engine().set_cpsr(SUPERVISOR | CPSR_A | CPSR_I | CPSR_F | (strapped(TEINIT) ? CPSR_T : 0));
   was_privileged_ = true;
   user_code_view_ = false;
   update_fp_trap();
@@ -153,18 +151,14 @@ std::string cortex_r5::wake_reason() const {
 // ---- memory
 
 void cortex_r5::place_tcm() {
-  const std::uint32_t c = boot_config();
   for (unsigned i = 0; i < tcm_.size(); ++i) {
     tcm& t = tcm_[i];
-    const bool at_zero = (i == 0) == ((c & TCM_RSTBASE) != 0), both = (c & (LOCKSTEP | SINGLE_CORE)) != 0;
-    const std::uint32_t base = at_zero ? 0 : BTCM_AWAY;
-    t.home.reset();
-    t.bytes = t.pieces[0].bytes + (both ? t.pieces[1].bytes : 0);
     t.region = 0;
+    t.home.reset();
     if (t.bytes == 0) continue;
-    const auto size = static_cast<std::uint32_t>(std::bit_width(t.bytes - 1)) - 9;
-    t.region = base | size << 2;
-    if ((c & (i == 0 ? ATCM_EN : BTCM_EN)) == 0) continue;
+    const std::uint32_t base = (i == 0) == strapped(LOCZRAMA) ? 0 : BTCM_AWAY;
+    t.region = base | (static_cast<std::uint32_t>(std::bit_width(t.bytes)) - 10) << 2;
+    if (!strapped(i == 0 ? ATCM_ENABLE : BTCM_ENABLE)) continue;
     t.region |= 1;
     t.home = base;
   }
@@ -191,9 +185,8 @@ std::uint64_t cortex_r5::bus_address(std::uint32_t address, range& around) const
       keep_out_of(w);
       continue;
     }
-    const std::uint32_t offset = address - w.first, border = t.pieces[0].bytes;
-    keep_to(offset < border ? range{w.first, w.first + border - 1} : range{w.first + border, w.last});
-    return offset < border ? t.pieces[0].base + offset : t.pieces[1].base + (offset - border);
+    keep_to(w);
+    return t.bus_address + (address - w.first);
   }
   // Where a TCM is not any more, behind the core it is still taken for one.
   for (const tcm& t : tcm_) {

@@ -18,22 +18,21 @@
 
 namespace rpsim {
 
-/// Properties: rpsim,vim (0x2FFF0000): the VIM's base; rpsim,cluster-cpu: numbers in MPIDR; rpsim,tcm: the node with
-/// rpsim,atcm and rpsim,btcm (see r5f_tcm.h).
+/// Properties: rpsim,vim (0x2FFF0000): the VIM's base; rpsim,cluster-cpu: numbers in MPIDR; rpsim,tcm: bus address and
+/// size of the ATCM, then of the BTCM.
 /// Lines besides those of a remote core:
 ///   input("irq", n)           the VIM's inputs
-///   config()                  the processor's PROC_BOOT CONFIG, sampled at reset (reference/k3.md §3.7); without one,
-///   the
-///                             power-on value: ATCM off, BTCM on, ATCM's place at 0
+///   input("loczrama", 0)      sampled at reset, as the next three: true = ATCM at 0, BTCM at 0x41010000; false = the
+///                             other way round
+///   input("atcm-enable", 0), input("btcm-enable", 0), input("teinit", 0)
 ///   input("event", 0), output("event", 0)    EVENTI, EVENTO: each change is an event (SEV)
+/// Without a line: what follows from a power-on reset (reference/k3.md §4.2), ATCM's place at 0, ATCM off, BTCM on.
 class cortex_r5 final : public arm_core {
  public:
   cortex_r5(sc_core::sc_module_name name, sim_context& context, const dt::node& node);
 
   line_in* input(std::string_view what, unsigned index) override;
   line_out* output(std::string_view what, unsigned index) override;
-  /// During elaboration only.
-  sc_core::sc_in<std::uint32_t>& config();
 
  private:
   enum mode : std::uint32_t {
@@ -53,14 +52,11 @@ class cortex_r5 final : public arm_core {
     IRQ_VECTOR = 0x18,
     FIQ_VECTOR = 0x1C
   };
+  enum strap : unsigned { LOCZRAMA, ATCM_ENABLE, BTCM_ENABLE, TEINIT, STRAPS };
   struct tcm {
-    struct piece {
-      std::uint64_t base = 0;  // on the bus
-      std::uint32_t bytes = 0;
-    };
-    std::array<piece, 2> pieces;  // the second is the other core's, where two act as one
+    std::uint32_t bus_address = 0;
     std::uint32_t bytes = 0;
-    std::optional<std::uint32_t> home;  // where the boot configuration has it
+    std::optional<std::uint32_t> home;  // where the straps had it
     std::uint32_t region = 0;           // c9: base, size, enable
     bool enabled() const { return (region & 1) != 0; }
     range where() const;
@@ -81,7 +77,7 @@ class cortex_r5 final : public arm_core {
   bool private_address(std::uint32_t address) const override { return vim_.owns(address); }
   bool unaligned_device_access_faults() const override { return true; }
   void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override;
-  std::uint32_t boot_config() const;
+  bool strapped(strap s) const;
   void place_tcm();
 
   // ---- arm_engine_client (cortex_r5_system.cpp)
@@ -139,7 +135,7 @@ class cortex_r5 final : public arm_core {
   vim vim_;
   param& exception_entry_;
   std::uint32_t mpidr_;
-  std::unique_ptr<sc_core::sc_in<std::uint32_t>> config_;
+  std::array<std::unique_ptr<line_in>, STRAPS> straps_;
   std::unique_ptr<line_in> event_in_;
   std::unique_ptr<line_out> event_out_;
   bool event_level_ = false;

@@ -66,13 +66,12 @@ constexpr std::uint32_t SCTLR_WRITABLE =
 constexpr std::uint32_t SCTLR_PROTECTION = 1U << 17 | 1U << 13 | 1U;
 constexpr std::uint32_t CPACR_COPROCESSORS = 0x00F00000, CPACR_FIXED = 0xC0000000;  // ASEDIS, D32DIS: 16 doubles
 constexpr std::uint32_t DFSR_BITS = 0x1C0F, IFSR_BITS = 0x140F;
-constexpr std::uint32_t TEINIT = 1U << 9;  // of PROC_BOOT's CONFIG
 constexpr std::uint32_t TCM_PRESENT = 0x00010001;
 constexpr std::uint32_t REGION_SIZE = 0x7C;  // read-only here
 }  // namespace
 
 void cortex_r5::reset_cp15() {
-  sctlr_ = SCTLR_RESET | ((boot_config() & TEINIT) != 0 ? 1U << 30 : 0);
+  sctlr_ = SCTLR_RESET | (strapped(TEINIT) ? 1U << 30 : 0);
   actlr_ = cpacr_ = fpexc_ = csselr_ = 0;
   dfsr_ = ifsr_ = adfsr_ = aifsr_ = dfar_ = ifar_ = 0;
   region_number_ = slave_port_ = context_id_ = 0;
