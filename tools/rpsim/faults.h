@@ -18,9 +18,10 @@ class fault_injector final : public fault_hook {
  public:
   explicit fault_injector(trace& t) : trace_(t) {}
 
-  /// Every message at which a fault could take effect, as models ask, and the how-manieth of its name at its block it is.
-  using witness = std::function<void(std::string_view point, std::string_view source, std::string_view message,
-                                     unsigned ordinal)>;
+  /// Every message at which a fault could take effect, as models ask, and the how-manieth of its name at its block it
+  /// is.
+  using witness =
+      std::function<void(std::string_view point, std::string_view source, std::string_view message, unsigned ordinal)>;
   void watch(witness w);
   /// How many there were since watch().
   unsigned seen(const std::string& point, const std::string& source, const std::string& message) const;

@@ -11,8 +11,8 @@
 
 #include "models/common/params.h"
 #include "tools/rpsim/commands.h"
-#include "tools/rpsim/explore/explore.h"
 #include "tools/rpsim/diagnostics.h"
+#include "tools/rpsim/explore/explore.h"
 #include "tools/rpsim/output.h"
 
 int sc_main(int, char**) { return 0; }  // Debian's libsystemc wants one; it is never called
@@ -185,7 +185,8 @@ class command_line {
          "by how much a message is delayed; default: 10ms; may be repeated")
         ->type_name("TIME");
     c->add_flag("!--no-retry", explore_.probe.retry, "a command that fails is not given a second time");
-    CLI::Option* two = c->add_option("--faults", explore_.faults, "faults at once")->check(CLI::Range(1u, 2u))->type_name("N");
+    CLI::Option* two =
+        c->add_option("--faults", explore_.faults, "faults at once")->check(CLI::Range(1u, 2u))->type_name("N");
     c->add_option("--budget", explore_.budget, "pairs of faults tried, drawn by the seed")
         ->needs(two)
         ->check(CLI::PositiveNumber)

@@ -47,7 +47,11 @@ std::string parameter_error(param_registry& params, const std::string& name, con
 // ---- building
 
 simulation::simulation(const scenario& s, const run_options& options, const resources& where)
-    : scenario_(s), seed_(options.seed), context_(options.seed), faults_(context_.trace), keep_tables_(!options.artifacts.empty()) {
+    : scenario_(s),
+      seed_(options.seed),
+      context_(options.seed),
+      faults_(context_.trace),
+      keep_tables_(!options.artifacts.empty()) {
   context_.native_image_directory = where.native_images();
   context_.faults = &faults_;
   for (const fault_spec& f : scenario_.faults) faults_.arm(f);

@@ -32,8 +32,8 @@ class refused : public std::exception {
   std::vector<problem> problems;
 };
 
-/// Goes on where a scenario would end (tools/rpsim/explore). Called in the scenario's thread, from where it may type() and
-/// wait. With one of these a step that comes too late or takes too long has not gone wrong.
+/// Goes on where a scenario would end (tools/rpsim/explore). Called in the scenario's thread, from where it may type()
+/// and wait. With one of these a step that comes too late or takes too long has not gone wrong.
 class troubleshooter {
  public:
   virtual ~troubleshooter() = default;
@@ -62,8 +62,8 @@ class simulation final : private trace_sink, private system_view {
   /// For what happens between them: parameters, and the generators at a fork.
   sim_context& context() { return context_; }
   fault_injector& faults() { return faults_; }
-  /// From now on wake-ups in the host come in an order, and delayed notifications with a skew of under a nanosecond, that
-  /// are drawn from (seed, schedule); every generator restarts from there.
+  /// From now on wake-ups in the host come in an order, and delayed notifications with a skew of under a nanosecond,
+  /// that are drawn from (seed, schedule); every generator restarts from there.
   void shuffle(std::uint64_t schedule);
   /// Now, or armed from now on. Reference kept.
   void inject(const fault_spec& f);

@@ -31,7 +31,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::uint64_t RANGE = 16;  // jobs that a worker takes at once: neighbours in time
+constexpr std::uint64_t RANGE = 16;                 // jobs that a worker takes at once: neighbours in time
 constexpr std::chrono::milliseconds LIMIT{20'000};  // wall clock, for one run
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -70,10 +70,10 @@ class progress {
       return;
     }
     const auto left = static_cast<std::uint64_t>(rate > 0 ? static_cast<double>(total_ - done) / rate : 0);
-    std::fputs(fmt::format("\r\x1b[K{} of {} points, {:.0f} a second, {}:{:02} left", done, total_, rate, left / 60,
-                           left % 60)
-                   .c_str(),
-               stderr);
+    std::fputs(
+        fmt::format("\r\x1b[K{} of {} points, {:.0f} a second, {}:{:02} left", done, total_, rate, left / 60, left % 60)
+            .c_str(),
+        stderr);
   }
 
  private:
@@ -146,7 +146,8 @@ struct story {
 
 class result {
  public:
-  result(const explore_options& o, const resources& where, finding normal) : o_(o), where_(where), normal_(std::move(normal)) {}
+  result(const explore_options& o, const resources& where, finding normal)
+      : o_(o), where_(where), normal_(std::move(normal)) {}
 
   void add(job_list jobs, std::vector<std::optional<finding>> found) {
     for (std::size_t i = 0; i < jobs.size(); ++i) {
@@ -277,8 +278,9 @@ std::string result::csv() const {
     std::vector<std::string> places;
     for (const planned_fault& f : jobs_[i]) places.push_back(f.where());
     std::ranges::replace(detail, '"', '\'');
-    text += fmt::format("{},{},\"{}\",{},{},{},{},\"{}\"\n", i, kind(i), fmt::join(places, " and "), jobs_[i].empty() ? 0 : jobs_[i].front().ps,
-                        to_string(found_[i].what), found_[i].retried ? 1 : 0, found_[i].end_ps, detail);
+    text += fmt::format("{},{},\"{}\",{},{},{},{},\"{}\"\n", i, kind(i), fmt::join(places, " and "),
+                        jobs_[i].empty() ? 0 : jobs_[i].front().ps, to_string(found_[i].what),
+                        found_[i].retried ? 1 : 0, found_[i].end_ps, detail);
   }
   return text;
 }
@@ -305,7 +307,8 @@ json result::to_document(double seconds) const {
   doc["stories"] = json::array();
   for (const story& s : stories_) {
     json places = json::array();
-    for (const planned_fault& f : jobs_[s.example]) places.push_back({{"kind", f.kind}, {"where", f.where()}, {"ps", f.ps}});
+    for (const planned_fault& f : jobs_[s.example])
+      places.push_back({{"kind", f.kind}, {"where", f.where()}, {"ps", f.ps}});
     doc["stories"].push_back({{"class", to_string(s.what)},
                               {"detail", s.detail},
                               {"count", s.jobs.size()},

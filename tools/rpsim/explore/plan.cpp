@@ -54,7 +54,9 @@ const std::vector<std::string>& explore_verbs() {
 
 std::vector<planned_fault> plan_faults(const std::vector<fault_place>& places, const plan_options& o) {
   std::vector<planned_fault> plan;
-  const auto wanted = [&](kind k) { return o.kinds.empty() || std::ranges::find(o.kinds, name_of(k)) != o.kinds.end(); };
+  const auto wanted = [&](kind k) {
+    return o.kinds.empty() || std::ranges::find(o.kinds, name_of(k)) != o.kinds.end();
+  };
   const auto message = [&](const fault_place& p, const medium& m, kind k, const sc_core::sc_time& by) {
     planned_fault f;
     f.ps = p.ps;

@@ -8,8 +8,8 @@
 namespace rpsim::tool {
 
 struct plan_options {
-  std::vector<sc_core::sc_time> delays;      // of a message; each is a fault of its own
-  std::vector<std::string> kinds;            // empty: all; else verbs of the scenario's `inject:`
+  std::vector<sc_core::sc_time> delays;  // of a message; each is a fault of its own
+  std::vector<std::string> kinds;        // empty: all; else verbs of the scenario's `inject:`
 };
 
 /// The verbs there are.

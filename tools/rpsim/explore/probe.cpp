@@ -32,9 +32,7 @@ std::string short_line(std::string_view line) {
 json place_to_json(const fault_place& p) {
   return {p.ps, p.point, p.source, p.message, p.ordinal, p.running, p.asleep};
 }
-fault_place place_from_json(const json& j) {
-  return {j[0], j[1], j[2], j[3], j[4], j[5], j[6]};
-}
+fault_place place_from_json(const json& j) { return {j[0], j[1], j[2], j[3], j[4], j[5], j[6]}; }
 json line_to_json(const typed_line& l) { return {l.shell, l.line, l.result, l.output, l.begin_ps}; }
 typed_line line_from_json(const json& j) { return {j[0], j[1], j[2], j[3], j[4]}; }
 
@@ -56,9 +54,9 @@ json to_json(const finding& f) {
   json lines = json::array(), places = json::array();
   for (const typed_line& l : f.lines) lines.push_back(line_to_json(l));
   for (const fault_place& p : f.places) places.push_back(place_to_json(p));
-  return {{"class", to_string(f.what)}, {"detail", f.detail},         {"step", f.step},     {"line", f.step_line},
-          {"retried", f.retried},       {"hazards", f.hazards},       {"leaks", f.leaks},   {"invariants", f.invariants},
-          {"states", f.states},         {"lines", std::move(lines)},  {"held", f.held},     {"end_ps", f.end_ps},
+  return {{"class", to_string(f.what)}, {"detail", f.detail},         {"step", f.step},   {"line", f.step_line},
+          {"retried", f.retried},       {"hazards", f.hazards},       {"leaks", f.leaks}, {"invariants", f.invariants},
+          {"states", f.states},         {"lines", std::move(lines)},  {"held", f.held},   {"end_ps", f.end_ps},
           {"aftermath", f.aftermath},   {"places", std::move(places)}};
 }
 
@@ -100,8 +98,8 @@ probe::probe(const std::string& file, const probe_options& o, const resources& w
   sim_->events().add(*this, trace_level::protocol);
   sim_->faults().watch([this](std::string_view point, std::string_view source, std::string_view message, unsigned nth) {
     if (!options_.keep_places) return;
-    found_.places.push_back({sc_core::sc_time_stamp().value(), std::string(point), std::string(source),
-                             std::string(message), nth, {}, {}});
+    found_.places.push_back(
+        {sc_core::sc_time_stamp().value(), std::string(point), std::string(source), std::string(message), nth, {}, {}});
   });
   sim_->begin();
 }
@@ -204,9 +202,7 @@ void probe::aftermath(const step&) {
   afterwards_ = false;
 }
 
-std::string probe::state(const std::string& remoteproc) const {
-  return std::string(sim_->states().state(remoteproc));
-}
+std::string probe::state(const std::string& remoteproc) const { return std::string(sim_->states().state(remoteproc)); }
 
 /// True if it went well; else the trouble is said.
 bool probe::give(const std::string& word, const std::string& remoteproc, const std::string& wanted) {
@@ -227,7 +223,8 @@ bool probe::reach(const std::string& remoteproc, const std::string& wanted) {
   if (now == "crashed" && !give("stop", remoteproc, "offline")) return false;
   if (wanted == "attached" && now == "detached") return give("start", remoteproc, "attached");
   if (wanted == "running" && state(remoteproc) == "offline") return give("start", remoteproc, "running");
-  return true;  // an autonomous processor that was stopped is not to be attached to again; whether it starts is seen next
+  return true;  // an autonomous processor that was stopped is not to be attached to again; whether it starts is seen
+                // next
 }
 
 /// Leaves its state and comes back to it; what is started has to talk, if it ever did.
@@ -257,8 +254,8 @@ void probe::judge(finding& f) {
   if (f.aftermath == 0) f.aftermath = f.lines.size();
   for (const auto& [name, now] : sim_->states().all()) f.states[name] = now;
   for (const violation& v : sim_->violations()) {
-    const bool declared = std::ranges::find(scenario_->violates, v.invariant, &placed_text::text) !=
-                          scenario_->violates.end();
+    const bool declared =
+        std::ranges::find(scenario_->violates, v.invariant, &placed_text::text) != scenario_->violates.end();
     const auto& design = broken_by_design(scenario_->host.shutdown.text);
     const bool known = declared || std::ranges::find(design, v.invariant) != design.end();
     const bool new_one = std::ranges::find(f.invariants, v.invariant) == f.invariants.end();

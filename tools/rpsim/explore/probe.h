@@ -20,17 +20,17 @@ namespace rpsim::tool {
 /// Where a fault can be put: before a message is passed on, or before the events of one instant.
 struct fault_place {
   std::uint64_t ps = 0;
-  std::string point;            // of models/common/fault.h; "instant"
-  std::string source, message;  // messages: the block, and the message's name
-  unsigned ordinal = 0;         // messages: the how-manieth of that name at that block, from the beginning
+  std::string point;                         // of models/common/fault.h; "instant"
+  std::string source, message;               // messages: the block, and the message's name
+  unsigned ordinal = 0;                      // messages: the how-manieth of that name at that block, from the beginning
   std::vector<std::string> running, asleep;  // instants: cores, by label
 };
 
 /// Takes effect a picosecond before its place.
 struct planned_fault {
   std::uint64_t ps = 0;
-  std::string kind;  // "drop mailbox", "hang": what is counted together
-  fault_spec spec;   // nth from the beginning of the run
+  std::string kind;           // "drop mailbox", "hang": what is counted together
+  fault_spec spec;            // nth from the beginning of the run
   std::string where() const;  // "before 100.872833 ms", "SHUTDOWN, the 2nd, at mailbox0"
 };
 
@@ -67,7 +67,7 @@ struct finding {
   std::size_t aftermath = 0;                  // the first of them that the scenario does not have
   std::set<std::string> held;                 // at the end
   std::uint64_t end_ps = 0;
-  std::vector<fault_place> places;            // if they were asked for
+  std::vector<fault_place> places;  // if they were asked for
 };
 nlohmann::json to_json(const finding& f);
 finding finding_from_json(const nlohmann::json& j);

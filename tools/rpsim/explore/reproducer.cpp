@@ -86,9 +86,10 @@ std::string reproducer(const std::string& original, const probe_options& o, cons
   root["scenario"] = name;
   std::vector<std::string> what;
   for (const planned_fault& fault : faults) what.push_back(fmt::format("{} {}", fault.kind, fault.where()));
-  root["purpose"] = fmt::format("Found by rpsim explore in {}, {}: {}: {}.", s.name,
-                                what.empty() ? fmt::format("schedule {}", o.schedule) : fmt::format("{}", fmt::join(what, " and ")),
-                                to_string(f.what), f.detail);
+  root["purpose"] =
+      fmt::format("Found by rpsim explore in {}, {}: {}: {}.", s.name,
+                  what.empty() ? fmt::format("schedule {}", o.schedule) : fmt::format("{}", fmt::join(what, " and ")),
+                  to_string(f.what), f.detail);
   root["platform"] = absolute(s.platform.text, original);
   for (auto entry : root["files"]) entry.second = absolute(entry.second.as<std::string>(), original);
   root["host"]["core"] = s.host.core.text;

@@ -9,8 +9,8 @@
 
 namespace rpsim::tool {
 
-/// The text of the file. `original` is the scenario's file; its steps up to the one that went wrong are kept, then comes
-/// what was tried afterwards.
+/// The text of the file. `original` is the scenario's file; its steps up to the one that went wrong are kept, then
+/// comes what was tried afterwards.
 std::string reproducer(const std::string& original, const probe_options& o, const std::string& name,
                        const std::vector<planned_fault>& faults, const finding& f);
 
