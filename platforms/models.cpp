@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "models/core/arm/cortex_m4.h"
 #include "models/core/gic.h"
 #include "models/core/native_core.h"
 #include "models/core/native_host_core.h"
@@ -20,9 +23,22 @@
 
 namespace rpsim {
 
+bool has_arm_engine(const dt::node& core) {
+  const auto kinds = core.compatible();
+  return std::ranges::any_of(kinds, [](const std::string& c) { return c == "arm,cortex-m4f" || c == "arm,cortex-m4"; });
+}
+
+namespace {
+/// The firmware as a native image, or as its instructions where the scenario says so.
+std::unique_ptr<model> make_remote_core(const char* name, sim_context& context, const dt::node& node) {
+  if (!context.arm_cores.contains(name)) return std::make_unique<native_core>(name, context, node);
+  return std::make_unique<cortex_m4>(name, context, node);
+}
+}  // namespace
+
 void register_models(model_factory& factory) {
   factory.add<native_host_core>("rpsim,host-core");
-  factory.add<native_core>("rpsim,native-core");
+  factory.add("rpsim,native-core", make_remote_core);
   factory.add<gic>("arm,gic-v3");
   factory.add<rat>("rpsim,rat");
   factory.add<r5f_tcm>("rpsim,r5f-tcm");

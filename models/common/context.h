@@ -2,6 +2,7 @@
 // What every model and the host software share in one run. No globals: a run owns one of these.
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "models/common/fault.h"
@@ -27,11 +28,12 @@ struct sim_context {
   fault_hook* faults = &none;  // never null
   /// Where native firmware images are: <directory>/<application id>.so
   std::string native_image_directory;
-  /// The module that executes Arm instructions (models/core/arm/arm_engine.h).
+  /// The module that executes Arm instructions (models/core/arm/arm_engine.h), and the cores, by label, that do.
   std::string arm_engine;
   /// Of all Arm cores that execute instructions; the first of them makes it.
   std::shared_ptr<arm_exclusive_monitor> exclusive_monitor;
   unsigned exclusive_processors = 0;  // that have a place in it
+  std::set<std::string, std::less<>> arm_cores;
 };
 
 }  // namespace rpsim

@@ -23,16 +23,14 @@ enum scs : std::uint32_t {
   ICSR = 0xD04,
   VTOR = 0xD08,
   AIRCR = 0xD0C,
-  SCR = 0xD10,
-  CCR = 0xD14,
   SHPR = 0xD18,
-  SHCSR = 0xD24,
-  CFSR = 0xD28,
-  HFSR = 0xD2C,
-  BFAR = 0xD38,
-  CPACR = 0xD88,
+  MPU_TYPE = 0xD90,
+  MPU_RNR = 0xD98,
+  MPU_RBAR = 0xD9C,  // and RASR; three aliases of the pair behind
   DEMCR = 0xDFC,
   STIR = 0xF00,
+  MVFR0 = 0xF40,
+  MVFR1 = 0xF44,
 };
 // Offsets in the DWT (0xE0001000).
 enum dwt : std::uint32_t { DWT_CTRL = 0x000, DWT_CYCCNT = 0x004 };
@@ -44,20 +42,35 @@ constexpr std::uint32_t AIRCR_KEY = 0x05FA0000, AIRCR_KEY_READ = 0xFA050000, AIR
                         AIRCR_SYSRESETREQ = 1U << 2;
 constexpr std::uint32_t DWT_CYCCNTENA = 1U << 0;
 constexpr std::uint32_t COUNTER_24_BITS = 0x00FFFFFF;
-constexpr std::uint32_t PRIORITY_BITS = 0xE0E0E0E0;  // three bits, in the top of each byte
-constexpr int THREAD_PRIORITY = 256;                 // below every exception
+constexpr std::uint32_t EVERY_BYTE = 0x01010101;
+// SHCSR: where an exception shows that it is active, and pending.
+struct handler_bits {
+  unsigned exception, active, pending;
+};
+constexpr unsigned NO_BIT = 31;
+constexpr handler_bits HANDLERS[] = {{nvic::MEM_MANAGE, 0, 13},  {nvic::BUS_FAULT, 1, 14},
+                                     {nvic::USAGE_FAULT, 3, 12}, {nvic::SVCALL, 7, 15},
+                                     {nvic::PENDSV, 10, NO_BIT}, {nvic::SYSTICK, 11, NO_BIT}};
+constexpr std::uint32_t SHCSR_ENABLES = 7U << 16;
+constexpr std::uint32_t FPCCR_ASPEN_LSPEN = 0xC0000000, FPCCR_BITS = 0xC000017B, FPDSCR_BITS = 0x07C00000;
+constexpr int THREAD_PRIORITY = 256;  // below every exception
 }  // namespace
 
 nvic::nvic(sc_core::sc_module_name name, sim_context& context, const std::string& label, std::function<void()> changed,
-           std::function<void()> reset_request)
+           std::function<void()> reset_request, nvic_features has)
     : sc_module(name),
       context_(context),
       changed_(std::move(changed)),
       reset_request_(std::move(reset_request)),
+      has_(has),
+      priority_mask_(EVERY_BYTE * (0xFF00U >> has.priority_bits & 0xFF)),
       scs_(context, label, BLOCK_SIZE),
       dwt_(context, label, BLOCK_SIZE),
       lines_(*this, "irq", 0, INPUTS, [this](unsigned irq, bool level) { level_changed(irq, level); }) {
   define_scs();
+  define_faults();
+  if (has_.mpu) define_mpu();
+  if (has_.fpu) define_fpu();
   define_dwt();
   SC_METHOD(systick);
   sensitive << systick_event_;
@@ -65,7 +78,7 @@ nvic::nvic(sc_core::sc_module_name name, sim_context& context, const std::string
 }
 
 void nvic::define_scs() {
-  scs_.reads_as_zero(true);  // reserved words of the system control space are RAZ/WI; no MPU: MPU_TYPE reads 0
+  scs_.reads_as_zero(true);  // reserved words of the system control space are RAZ/WI, those of an absent MPU too
   scs_.add(ICTR, "ICTR", access::ro, INPUTS / 32 - 1);
   scs_.add(SYST_CSR, "SYST_CSR", access::rw)
       .on_read([this](unsigned) {
@@ -123,7 +136,7 @@ void nvic::define_scs() {
     return word;
   });
   scs_.add(NVIC_IPR, "NVIC_IPR", access::rw).count(INPUTS / 4).on_write([this](unsigned i, std::uint32_t v) {
-    scs_.set(NVIC_IPR, v & PRIORITY_BITS, i);
+    scs_.set(NVIC_IPR, v & priority_mask_, i);
     changed_();
   });
 
@@ -141,22 +154,69 @@ void nvic::define_scs() {
   scs_.add(SCR, "SCR", access::rw);
   scs_.add(CCR, "CCR", access::rw, 1U << 9);  // STKALIGN
   scs_.add(SHPR, "SHPR", access::rw).count(3).on_write([this](unsigned i, std::uint32_t v) {
-    scs_.set(SHPR, v & PRIORITY_BITS, i);
+    scs_.set(SHPR, v & priority_mask_, i);
     changed_();
   });
-  scs_.add(SHCSR, "SHCSR", access::rw);
+  scs_.add(DEMCR, "DEMCR", access::rw);
+  scs_.add(STIR, "STIR", access::wo).on_write([this](unsigned, std::uint32_t v) {
+    if ((v & 0x1FF) < INPUTS) set_pending(EXTERNAL + (v & 0x1FF));
+  });
+}
+
+void nvic::define_faults() {
+  scs_.add(SHCSR, "SHCSR", access::rw)
+      .on_read([this](unsigned) { return handler_state(); })
+      .on_write([this](unsigned, std::uint32_t v) { write_handler_state(v); });
   scs_.add(CFSR, "CFSR", access::rw).on_write([this](unsigned, std::uint32_t v) {
     scs_.set(CFSR, scs_.get(CFSR) & ~v);
   });
   scs_.add(HFSR, "HFSR", access::rw).on_write([this](unsigned, std::uint32_t v) {
     scs_.set(HFSR, scs_.get(HFSR) & ~v);
   });
+  scs_.add(MMFAR, "MMFAR", access::rw);
   scs_.add(BFAR, "BFAR", access::rw);
   scs_.add(CPACR, "CPACR", access::rw);
-  scs_.add(DEMCR, "DEMCR", access::rw);
-  scs_.add(STIR, "STIR", access::wo).on_write([this](unsigned, std::uint32_t v) {
-    if ((v & 0x1FF) < INPUTS) set_pending(EXTERNAL + (v & 0x1FF));
+}
+
+void nvic::define_mpu() {
+  scs_.add(MPU_TYPE, "MPU_TYPE", access::ro, MPU_REGIONS << 8);
+  scs_.add(MPU_CTRL, "MPU_CTRL", access::rw).on_write([this](unsigned, std::uint32_t v) {
+    scs_.set(MPU_CTRL, v & 7);
+    mpu_written_ = true;
   });
+  scs_.add(MPU_RNR, "MPU_RNR", access::rw).on_write([this](unsigned, std::uint32_t v) {
+    scs_.set(MPU_RNR, v % MPU_REGIONS);
+  });
+  scs_.add(MPU_RBAR, "MPU_RBAR", access::rw)
+      .count(4, 8)
+      .on_read([this](unsigned) {
+        const std::uint32_t n = scs_.get(MPU_RNR);
+        return (mpu_[n].rbar & ~0x1FU) | n;
+      })
+      .on_write([this](unsigned, std::uint32_t v) {
+        if ((v & 0x10) != 0) scs_.set(MPU_RNR, v % MPU_REGIONS);  // VALID: takes the region's number along
+        mpu_[scs_.get(MPU_RNR)].rbar = v & ~0x1FU;
+        mpu_written_ = true;
+      });
+  scs_.add(MPU_RBAR + 4, "MPU_RASR", access::rw)
+      .count(4, 8)
+      .on_read([this](unsigned) { return mpu_[scs_.get(MPU_RNR)].rasr; })
+      .on_write([this](unsigned, std::uint32_t v) {
+        mpu_[scs_.get(MPU_RNR)].rasr = v & 0x173FFF3F;
+        mpu_written_ = true;
+      });
+}
+
+void nvic::define_fpu() {
+  scs_.add(FPCCR, "FPCCR", access::rw, FPCCR_ASPEN_LSPEN).on_write([this](unsigned, std::uint32_t v) {
+    scs_.set(FPCCR, v & FPCCR_BITS);
+  });
+  scs_.add(FPCAR, "FPCAR", access::rw).on_write([this](unsigned, std::uint32_t v) { scs_.set(FPCAR, v & ~7U); });
+  scs_.add(FPDSCR, "FPDSCR", access::rw).on_write([this](unsigned, std::uint32_t v) {
+    scs_.set(FPDSCR, v & FPDSCR_BITS);
+  });
+  scs_.add(MVFR0, "MVFR0", access::ro, 0x10110021);  // FPv4-SP: DDI 0439B, table 7-2
+  scs_.add(MVFR1, "MVFR1", access::ro, 0x11000011);
 }
 
 void nvic::define_dwt() {
@@ -180,24 +240,28 @@ void nvic::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay)
   register_bank& bank = scs_access ? scs_ : dwt_;
   const std::uint32_t offset = static_cast<std::uint32_t>(address - (scs_access ? SCS_BASE : DWT_BASE));
   const unsigned length = payload.get_data_length(), shift = offset % 4;
-  const bool priorities = scs_access && (offset - NVIC_IPR < INPUTS || offset - SHPR < 12) &&
-                          (length == 1 || length == 2) && shift + length <= 4;
-  std::uint32_t word = 0;
-  unsigned char* const data = payload.get_data_ptr();
-  if (!priorities) {
+  // Armv7-M lets priorities and fault status be accessed by byte and halfword; CMSIS and handlers do.
+  const bool priorities = offset - NVIC_IPR < INPUTS || offset - SHPR < 12;
+  const bool part =
+      scs_access && (length == 1 || length == 2) && shift + length <= 4 && (priorities || (offset & ~3U) == CFSR);
+  if (!part) {
     payload.set_address(offset);
     bank.transport(payload, delay);
     payload.set_address(address);
     return;
   }
-  // Armv7-M lets priorities be accessed by byte and halfword; CMSIS does.
-  word = bank.get(offset & ~3U);
+  unsigned char* const data = payload.get_data_ptr();
+  std::uint32_t word = bank.get(offset & ~3U);
   if (payload.is_read()) {
     std::memcpy(data, reinterpret_cast<unsigned char*>(&word) + shift, length);
-  } else {
+  } else if (priorities) {
     std::memcpy(reinterpret_cast<unsigned char*>(&word) + shift, data, length);
-    bank.set(offset & ~3U, word & PRIORITY_BITS);
+    bank.set(offset & ~3U, word & priority_mask_);
     changed_();
+  } else {
+    std::uint32_t ones = 0;
+    std::memcpy(reinterpret_cast<unsigned char*>(&ones) + shift, data, length);
+    bank.set(CFSR, word & ~ones);
   }
   payload.set_response_status(tlm::TLM_OK_RESPONSE);
 }
@@ -209,6 +273,7 @@ void nvic::reset(const sc_core::sc_time& cycle) {
   enabled_ = {};
   pending_ = {};
   active_ = {};
+  mpu_ = {};
   pending_count_ = 0;
   stack_.clear();
   systick_on_ = systick_interrupt_ = systick_counted_ = false;
@@ -242,6 +307,28 @@ void nvic::level_changed(unsigned irq, bool level) {
     set_pending(EXTERNAL + irq);  // while its handler is active, too: it is pending and active then
   } else {
     level_[irq / 32] &= ~bit;
+  }
+}
+
+std::uint32_t nvic::handler_state() const {
+  std::uint32_t v = scs_.get(SHCSR);
+  for (const handler_bits& h : HANDLERS) {
+    if (active_[h.exception]) v |= 1U << h.active;
+    if (h.pending != NO_BIT && pending_[h.exception]) v |= 1U << h.pending;
+  }
+  return v;
+}
+
+// The active bits are for an operating system that switches contexts inside handlers; they are not writable here.
+void nvic::write_handler_state(std::uint32_t value) {
+  scs_.set(SHCSR, value & SHCSR_ENABLES);
+  for (const handler_bits& h : HANDLERS) {
+    if (h.pending == NO_BIT) continue;
+    if ((value >> h.pending & 1) != 0) {
+      set_pending(h.exception);
+    } else {
+      clear_pending(h.exception);
+    }
   }
 }
 

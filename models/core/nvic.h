@@ -1,8 +1,8 @@
 #pragma once
 // What an Armv7-M core has on its private peripheral bus, as far as firmware relies on it: NVIC, SysTick, the system
-// control block and the DWT cycle counter of a Cortex-M4 (Arm DDI 0403E, chapters B1.5, B3 and C1.8). 64 external level
-// inputs and three priority bits, as on TI's MCU M4F (reference/k3.md §6.2). It decides; the core asks what to take,
-// and says when it enters and leaves a handler, so native and instruction-executing cores share it.
+// control block with its fault and memory-protection registers, and the DWT cycle counter of a Cortex-M4 (Arm DDI
+// 0403E, chapters B1.5, B3 and C1.8). It decides; the core asks what to take, and says when it enters and leaves a
+// handler, so native and instruction-executing cores share it.
 
 #include <array>
 #include <cstdint>
@@ -15,12 +15,48 @@
 
 namespace rpsim {
 
+/// What a core's implementer chose. A native core has no use for MPU and floating-point registers.
+struct nvic_features {
+  unsigned priority_bits = 3;  // TI's MCU M4F (reference/k3.md §6.2)
+  bool mpu = false, fpu = false;
+};
+
 class nvic final : public sc_core::sc_module {
  public:
   static constexpr unsigned INPUTS = 160;  // STM32MP1 has 150
   static constexpr unsigned EXCEPTIONS = 16 + INPUTS;
-  enum exception : unsigned { NMI = 2, HARD_FAULT = 3, SVCALL = 11, PENDSV = 14, SYSTICK = 15, EXTERNAL = 16 };
+  enum exception : unsigned {
+    NMI = 2,
+    HARD_FAULT = 3,
+    MEM_MANAGE = 4,
+    BUS_FAULT = 5,
+    USAGE_FAULT = 6,
+    SVCALL = 11,
+    PENDSV = 14,
+    SYSTICK = 15,
+    EXTERNAL = 16
+  };
+  /// Registers that the core acts on; offsets in the system control space.
+  enum reg : std::uint32_t {
+    SCR = 0xD10,
+    CCR = 0xD14,
+    SHCSR = 0xD24,
+    CFSR = 0xD28,  // MMFSR, BFSR, UFSR
+    HFSR = 0xD2C,
+    MMFAR = 0xD34,
+    BFAR = 0xD38,
+    CPACR = 0xD88,
+    MPU_CTRL = 0xD94,
+    FPCCR = 0xF34,
+    FPCAR = 0xF38,
+    FPDSCR = 0xF3C,
+  };
   static constexpr std::uint32_t DWT_BASE = 0xE0001000, SCS_BASE = 0xE000E000, BLOCK_SIZE = 0x1000;
+
+  struct mpu_region {
+    std::uint32_t rbar = 0, rasr = 0;
+  };
+  static constexpr unsigned MPU_REGIONS = 8;
 
   /// The core's exception mask registers.
   struct masks {
@@ -31,7 +67,7 @@ class nvic final : public sc_core::sc_module {
   /// `changed` is called when the answer of preempting() or wakes() may have become another; `reset_request` when
   /// AIRCR.SYSRESETREQ is written. Both from inside a register access, a line's change or a SysTick.
   nvic(sc_core::sc_module_name name, sim_context& context, const std::string& label, std::function<void()> changed,
-       std::function<void()> reset_request);
+       std::function<void()> reset_request, nvic_features has = {});
 
   line_in* input(unsigned irq) { return lines_.at(irq); }
   static bool owns(std::uint64_t address) { return address - SCS_BASE < BLOCK_SIZE || address - DWT_BASE < BLOCK_SIZE; }
@@ -56,17 +92,36 @@ class nvic final : public sc_core::sc_module {
   unsigned active() const { return stack_.empty() ? 0 : stack_.back(); }
   std::uint32_t vector_table() const { return scs_.get(0xD08); }
 
+  // ---- for a core that has faults
+  std::uint32_t get(reg r) const { return scs_.get(r); }
+  void set(reg r, std::uint32_t value) { scs_.set(r, value); }
+  const std::array<mpu_region, MPU_REGIONS>& mpu_regions() const { return mpu_; }
+  /// Whether an MPU register was written since this was last asked.
+  bool take_mpu_written() { return std::exchange(mpu_written_, false); }
+  bool any_pending() const { return pending_count_ != 0; }
+  std::uint32_t implemented_priority(std::uint32_t value) const { return value & priority_mask_ & 0xFF; }
+  bool pending(unsigned exception) const { return pending_.at(exception); }
+  bool active(unsigned exception) const { return active_.at(exception); }
+  /// Of an exception as it decides about pre-emption: -2 (NMI), -1 (HardFault), 0 … 255; lower is more urgent.
+  int group_priority(unsigned exception) const { return group(priority(exception)); }
+  /// What an exception has to be more urgent than.
+  int execution_priority(const masks& m) const;
+
  private:
   SC_HAS_PROCESS(nvic);
   using words = std::array<std::uint32_t, INPUTS / 32>;
 
   void end_of_elaboration() override { lines_.start(); }
   void define_scs();
+  void define_faults();
+  void define_mpu();
+  void define_fpu();
   void define_dwt();
+  std::uint32_t handler_state() const;
+  void write_handler_state(std::uint32_t value);
   bool enabled(unsigned irq) const { return (enabled_[irq / 32] >> (irq % 32) & 1) != 0; }
   int priority(unsigned exception) const;
   int group(int priority) const;
-  int execution_priority(const masks& m) const;
   unsigned highest_pending() const;
   void clear_pending(unsigned exception);
   void level_changed(unsigned irq, bool level);
@@ -82,6 +137,8 @@ class nvic final : public sc_core::sc_module {
 
   sim_context& context_;
   std::function<void()> changed_, reset_request_;
+  const nvic_features has_;
+  const std::uint32_t priority_mask_;  // of the four in a word
   register_bank scs_, dwt_;
   line_inputs lines_;
   words level_{}, enabled_{};
@@ -97,6 +154,8 @@ class nvic final : public sc_core::sc_module {
   sc_core::sc_event systick_event_;
   sc_core::sc_time cyccnt_epoch_;
   std::uint32_t cyccnt_base_ = 0;
+  std::array<mpu_region, MPU_REGIONS> mpu_{};
+  bool mpu_written_ = false;
 };
 
 }  // namespace rpsim

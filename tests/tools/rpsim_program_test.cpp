@@ -148,7 +148,7 @@ TEST_F(rpsim_program, bad_usage_is_2) {
   EXPECT_EQ(rpsim({}).status, 2);
   EXPECT_EQ(rpsim({"run"}).status, 2);
   EXPECT_EQ(rpsim({"run", "--no-such-option", K3 + "auto-boot.yaml"}).status, 2);
-  EXPECT_EQ(rpsim({"run", "-p", "core=arm", K3 + "auto-boot.yaml"}).status, 2);
+  EXPECT_EQ(rpsim({"run", "-q", "-p", "core=riscv", K3 + "auto-boot.yaml"}).status, 2);
   EXPECT_EQ(rpsim({"run", "-q", "-p", "host.shutdown=v9", K3 + "auto-boot.yaml"}).status, 2);
   EXPECT_EQ(rpsim({"run", "-q", "-p", "no.such=1", K3 + "auto-boot.yaml"}).status, 2);
   EXPECT_EQ(rpsim({"run", "/nowhere.yaml"}).status, 2);

@@ -202,6 +202,7 @@ std::vector<problem> override_host(scenario& s, const run_options& o) {
   set("host.core", s.host.core, host_core_words());
   set("host.shutdown", s.host.shutdown, host_shutdown_words());
   set("host.crash", s.host.crash, host_crash_words());
+  set("core", s.every_core, {"native", "arm"});
   if (!wrong.empty()) return wrong;
   settle(s);
   if (s.steps.empty()) {
@@ -231,6 +232,8 @@ run_report run_scenario(const std::string& file, const run_options& options, con
   }
   try {
     simulation sim(s, options, where);
+    for (const std::string& label : sim.left_native())
+      fmt::print(stderr, "{}: {} has no Arm engine and runs natively\n", file, label);
     writers files(sim.events(), s, options, where, sim, report);
     sim.run();
     judge(report, sim, s);

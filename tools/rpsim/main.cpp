@@ -69,13 +69,10 @@ class command_line {
            for (const std::string& one : all) {
              const std::size_t equal = one.find('=');
              if (equal == std::string::npos || equal == 0) throw CLI::ValidationError("-p", one + " is not name=value");
-             if (one.substr(0, equal) == "core") {
-               throw CLI::ValidationError("-p", "core=… is reserved: no core has an Arm engine");
-             }
              run_.run.overrides.emplace_back(one.substr(0, equal), one.substr(equal + 1));
            }
          },
-         "a parameter, or host.core, host.shutdown, host.crash; may be repeated")
+         "a parameter, or host.core, host.shutdown, host.crash, core (arm: where a core can); may be repeated")
         ->type_name("NAME=VALUE")
         ->allow_extra_args(false);
   }

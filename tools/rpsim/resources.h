@@ -22,6 +22,7 @@ class resources {
   std::string scenarios() const { return source_ + "/scenarios"; }
   std::string pages() const { return home_ + "/pages"; }
   std::string native_images() const { return home_ + "/native"; }
+  std::string arm_engine() const { return home_ + "/engines/arm-dynarmic.so"; }
 
   std::vector<std::string> platform_names() const;
   /// The .dts of a platform by name, or of a path that ends in .dts, seen from the scenario's directory.

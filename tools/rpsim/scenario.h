@@ -183,6 +183,7 @@ struct scenario {
   std::string name, purpose;
   placed_text platform;
   std::map<std::string, placed_text> cores;  // label -> native | arm
+  placed_text every_core;                    // -p core=…: native, or arm where a core can
   std::vector<std::pair<placed_text, placed_text>> files;
   std::vector<std::pair<placed_text, std::string>> params;
   host_options host;

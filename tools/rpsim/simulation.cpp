@@ -53,6 +53,7 @@ simulation::simulation(const scenario& s, const run_options& options, const reso
       faults_(context_.trace),
       keep_tables_(!options.artifacts.empty()) {
   context_.native_image_directory = where.native_images();
+  context_.arm_engine = where.arm_engine();
   context_.faults = &faults_;
   for (const fault_spec& f : scenario_.faults) faults_.arm(f);
 
@@ -69,6 +70,7 @@ simulation::simulation(const scenario& s, const run_options& options, const reso
                      .firmware = {}};
   try {
     auto tree = dt::tree::compile(*dts);
+    choose_cores(*tree);
     load_images(*tree, where, host);
     platform_ = std::make_unique<platform>(context_, std::move(tree));
     host_ = std::make_unique<host::linux_host>(platform_->host(), context_, platform_->tree(), std::move(host));
@@ -111,7 +113,7 @@ void simulation::set_parameters(const run_options& options) {
     if (auto ok = context_.params.set(name.text, value); !ok) refuse(name.where, ok.error());
   }
   for (const auto& [name, value] : options.overrides) {
-    if (name.starts_with("host.") && (name == "host.core" || name == "host.shutdown" || name == "host.crash")) continue;
+    if (name == "core" || name == "host.core" || name == "host.shutdown" || name == "host.crash") continue;
     if (auto ok = context_.params.set(name, value); !ok) refuse({}, fmt::format("-p {}", ok.error()));
   }
 }
@@ -136,6 +138,23 @@ bool simulation::refuse_value(const run_options& options, std::string_view why) 
     }
   }
   return false;
+}
+
+/// Which remote cores execute instructions: those that the scenario says, or with -p core=arm all that can.
+void simulation::choose_cores(const dt::tree& tree) {
+  for (const dt::node& n : tree.compatible("rpsim,native-core")) {
+    const auto said = scenario_.cores.find(n.label());
+    const bool all = !scenario_.every_core.text.empty();
+    if ((all ? scenario_.every_core.text : said == scenario_.cores.end() ? "native" : said->second.text) != "arm")
+      continue;
+    if (has_arm_engine(n)) {
+      context_.arm_cores.insert(n.label());
+    } else if (all) {
+      left_native_.push_back(n.label());
+    } else {
+      refuse(said->second.where, fmt::format("there is no Arm engine for {}; write `as: native`", n.label()));
+    }
+  }
 }
 
 void simulation::load_images(const dt::tree& tree, const resources& where, host::options& to) {
@@ -187,7 +206,6 @@ void simulation::check_names() {
   };
   for (const auto& [label, as] : scenario_.cores) {
     check_core(label, as.where);
-    if (as.text == "arm") refuse(as.where, fmt::format("there is no Arm engine for {}; write `as: native`", label));
   }
   for (const bootloader_action& b : scenario_.bootloader) {
     check_core(b.core, b.where);

@@ -83,6 +83,8 @@ class simulation final : private trace_sink, private system_view {
   /// Whose each TI-SCI host number is: "host", or a core's label.
   std::map<std::uint32_t, std::string> ti_sci_hosts() const;
   std::uint64_t event_count() const { return event_count_; }
+  /// Cores that -p core=arm asked for and that have no engine.
+  const std::vector<std::string>& left_native() const { return left_native_; }
   /// Files that the simulated system left: name and content.
   std::vector<std::pair<std::string, std::string>> artifacts();
 
@@ -113,6 +115,7 @@ class simulation final : private trace_sink, private system_view {
   void set_parameters(const run_options& options);
   /// A parameter's value is judged where a model declares it; this gives the refusal its place in the scenario.
   bool refuse_value(const run_options& options, std::string_view why);
+  void choose_cores(const dt::tree& tree);
   void load_images(const dt::tree& tree, const resources& where, host::options& to);
   void check_names();
   system_facts facts();
@@ -134,6 +137,7 @@ class simulation final : private trace_sink, private system_view {
   const scenario& scenario_;
   std::uint64_t seed_;
   std::vector<problem> problems_;
+  std::vector<std::string> left_native_;
   sim_context context_;
   fault_injector faults_;
   state_tracker states_;

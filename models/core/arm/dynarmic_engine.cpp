@@ -299,23 +299,33 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     sites_.clear();
     it_state_.clear();
     code_pages_.clear();
+    not_executable_.clear();
     walk_start_ = walk_ = 1;
   }
 
   void check_code() override {
     check_pending_ = false;
     for (auto& [page, code] : code_pages_) {
-      if (code.host == nullptr) continue;
       const std::size_t from = 4 * code.first, length = 4 * (code.last - code.first + 1);
-      if (std::memcmp(code.host + from, reinterpret_cast<const unsigned char*>(code.words.data()) + from, length) == 0)
-        continue;
+      if (code.host != nullptr && std::memcmp(code.host + from, code.bytes() + from, length) == 0) continue;
       for (std::uint32_t w = code.first; w <= code.last; ++w) {
-        std::uint32_t now = 0;
-        std::memcpy(&now, code.host + 4 * w, 4);
-        if (now != code.words[w] && code.translated[w]) invalidate(page * PAGE_BYTES + 4 * w, 4);
-        code.words[w] = now;
+        const std::uint32_t address = page * PAGE_BYTES + 4 * w;
+        std::optional<std::uint32_t> now;
+        if (code.host != nullptr) {
+          std::memcpy(&now.emplace(), code.host + 4 * w, 4);
+        } else if (code.translated[w]) {
+          now = client_.fetch(address);
+        }
+        if (now == code.words[w]) continue;
+        if (code.translated[w]) invalidate(address, 4);
+        code.words[w] = now.value_or(0);
       }
     }
+    std::erase_if(not_executable_, [&](std::uint32_t address) {
+      if (!client_.fetch(address)) return false;
+      invalidate(address, 4);
+      return true;
+    });
   }
 
  private:
@@ -330,6 +340,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     std::uint32_t first = 0, last = 0;  // words translated lie between
     std::bitset<PAGE_BYTES / 4> translated;
     std::array<std::uint32_t, PAGE_BYTES / 4> words{};
+    const unsigned char* bytes() const { return reinterpret_cast<const unsigned char*>(words.data()); }
   };
 
   bool thumb() const { return (jit_->Cpsr() & CPSR_T) != 0; }
@@ -524,7 +535,10 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     const bool t = thumb();
     if (!t && profile_ == arm_profile::m) return std::nullopt;
     const auto word = client_.fetch(address);
-    if (!word) return std::nullopt;
+    if (!word) {
+      not_executable_.insert(address);
+      return std::nullopt;
+    }
     note_translated(address, *word);
     if (!t) return hidden({address, *word, false}) ? UNDEFINED_ARM : *word;
 
@@ -673,6 +687,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
   std::uint64_t block_order_ = 0;
   std::unordered_map<std::uint32_t, std::uint8_t> it_state_;  // of translated instructions inside IT blocks
   std::map<std::uint32_t, code_page> code_pages_;
+  std::set<std::uint32_t> not_executable_;  // words that fetch() had no code for
   std::uint32_t walk_start_ = 1, walk_ = 1, walk_it_ = 0;
 };
 
