@@ -21,6 +21,7 @@ run_report example() {
   r.checks = {{"never bus.error", true, "", {3, 5}}, {"m4f is wfi at the end", false, "it is running", {4, 5}}};
   r.measures = {{"stop", "a", "b", {2'000'000, 4'000'000}}};
   r.violations = {{"host-oops", "H4", 5'000'000, "undeclared"}, {"vring-bounds", "x", 6'000'000, "declared"}};
+  r.unconfirmed = {"a-fact"};
   r.simulated_ps = 9'000'000;
   r.events = 12;
   r.wall_seconds = 0.25;

@@ -283,7 +283,7 @@ TEST_F(rpsim_program, matrix_is_a_table_of_outcomes) {
   const auto r = rpsim({"matrix", file("in"), "--variants", "none,v2,v3", "-o", file("m.md")});
   EXPECT_EQ(r.status, 0) << r.err;
   EXPECT_THAT(content("m.md"), HasSubstr("| scenario | none | v2 | v3 |"));
-  EXPECT_THAT(content("m.md"), testing::ContainsRegex("graceful-shutdown.* \\| FAIL: .* \\| pass \\| pass \\|"));
+  EXPECT_THAT(content("m.md"), testing::ContainsRegex("graceful-shutdown.* \\| \\*\\*FAIL\\*\\*: .* \\| pass \\| pass \\|"));
 }
 
 TEST_F(rpsim_program, a_matrix_says_what_each_history_comes_to) {
@@ -318,7 +318,7 @@ TEST_F(rpsim_program, an_outcome_that_does_not_come_true_fails_the_matrix) {
   const auto r = rpsim({"matrix", file("in"), "--variants", "main", "-o", file("m.md")});
   EXPECT_EQ(r.status, 1);
   EXPECT_THAT(r.err, HasSubstr("main: outcome: EBUSY at once: nothing gave EBUSY"));
-  EXPECT_THAT(content("m.md"), HasSubstr("FAIL: outcome: EBUSY at once"));
+  EXPECT_THAT(content("m.md"), HasSubstr("**FAIL**: outcome: EBUSY at once"));
 }
 
 TEST_F(rpsim_program, a_matrix_of_a_variant_that_does_not_exist_runs_nothing) {

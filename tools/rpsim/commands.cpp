@@ -372,11 +372,80 @@ std::string in_cell(std::string text) {
   return text;
 }
 
-/// What a run gave, for the table: the outcome that the scenario names, if it came true.
-std::string cell(const run_report& r, const placed_text* outcome) {
-  if (r.outcome != verdict::passed) return "FAIL: " + in_cell(r.reason());
-  return outcome != nullptr ? in_cell(outcome->text) : "pass";
+/// What a run gave, for the table: the outcome that the scenario names, if it came true; then a footnote for each fact
+/// that it rests on and that no source confirms.
+std::string cell(const run_report& r, const placed_text* outcome, std::set<std::string>& topics) {
+  std::string text = r.outcome != verdict::passed ? "**FAIL**: " + in_cell(r.reason())
+                     : outcome != nullptr         ? in_cell(outcome->text)
+                                                  : "pass";
+  for (const std::string& topic : r.unconfirmed) {
+    text += fmt::format(" ?[^{}]", topic);
+    topics.insert(topic);
+  }
+  return text;
 }
+
+std::string_view footnote(const std::string& topic) {
+  for (const remoteproc::history_description& h : remoteproc::histories()) {
+    for (const remoteproc::unconfirmed& u : h.rests_on) {
+      if (u.topic == topic) return u.footnote;
+    }
+  }
+  return "";
+}
+
+/// The scenarios in a table for each of their folders, under what the folder's README.md says.
+class matrix_page {
+ public:
+  matrix_page(const matrix_options& o, const std::vector<variant>& columns) : o_(o), columns_(columns) {
+    text_ = fmt::format("# {}, by variant\n\n", fs::path(o.directory).lexically_normal().generic_string());
+    if (const auto about = read_file(o.directory + "/README.md")) text_ += *about + "\n";
+    text_ +=
+        "A row is a scenario, a column a variant of the host that it was run with, a cell what came of it: an outcome "
+        "that the scenario's steps and expectations assert for this variant. A dash: the scenario is not about this "
+        "variant. **FAIL**: something else came of it. A question mark: it rests on a fact that no source confirms; "
+        "see the footnote.\n\n";
+    text_ += fmt::format(
+        "Made from real runs by\n\n    rpsim matrix {} --variants {} -o {}\n\nand compared with them by the "
+        "same command with `--check`.\n",
+        o.directory, fmt::join(o.variants, ","), o.to);
+  }
+
+  void row(const scenario& s, const std::vector<std::string>& cells) {
+    const std::string folder = fs::path(s.file).parent_path().string();
+    if (folder != folder_) {
+      folder_ = folder;
+      const std::string below = fs::path(folder).lexically_relative(o_.directory).generic_string();
+      text_ += below == "." ? "\n" : fmt::format("\n## {}\n\n", below);
+      text_ += "| scenario |";
+      for (const variant& v : columns_) text_ += fmt::format(" {} |", v.name);
+      text_ += "\n|---|";
+      for (std::size_t i = 0; i < columns_.size(); ++i) text_ += "---|";
+      text_ += "\n";
+    }
+    const fs::path link = fs::absolute(s.file).lexically_relative(fs::absolute(o_.to).parent_path());
+    text_ += fmt::format("| [{}]({})<br>{} |", s.name, link.generic_string(), in_cell(s.purpose));
+    for (const std::string& c : cells) text_ += fmt::format(" {} |", c);
+    text_ += "\n";
+  }
+
+  std::string finish(const std::set<std::string>& topics) {
+    std::string about;
+    for (const variant& v : columns_) {
+      const auto h = std::ranges::find(remoteproc::histories(), v.value, &remoteproc::history_description::name);
+      if (v.key == "host.core" && h != remoteproc::histories().end())
+        about += fmt::format("\n- **{}**: {}", v.name, h->text);
+    }
+    if (!about.empty()) text_ += "\n## The variants\n" + about + "\n";
+    for (const std::string& topic : topics) text_ += fmt::format("\n[^{}]: {}\n", topic, footnote(topic));
+    return text_;
+  }
+
+ private:
+  const matrix_options& o_;
+  const std::vector<variant>& columns_;
+  std::string text_, folder_;
+};
 
 }  // namespace
 
@@ -390,7 +459,8 @@ int matrix(const matrix_options& o, const resources& where) {
     }
     columns.push_back(std::move(*v));
   }
-  const std::vector<std::string> files = expand({o.directory});
+  std::vector<std::string> files = expand({o.directory});
+  std::ranges::stable_sort(files, {}, [](const std::string& f) { return fs::path(f).parent_path().string(); });
   std::vector<scenario> rows;
   const vocabulary events = vocabulary::built_in();
   for (const std::string& file : files) {
@@ -413,6 +483,7 @@ int matrix(const matrix_options& o, const resources& where) {
     std::unique_ptr<child_run> run;
   };
   std::vector<std::vector<std::string>> cells(rows.size(), std::vector<std::string>(columns.size(), "–"));
+  std::set<std::string> topics;
   int worst = 0;
   std::deque<place_in_table> under_way;
   const auto outcome_in = [&](std::size_t row, std::size_t column) {
@@ -424,7 +495,7 @@ int matrix(const matrix_options& o, const resources& where) {
     under_way.pop_front();
     const run_report r = run->report();
     const placed_text* outcome = outcome_in(row, column);
-    cells[row][column] = cell(r, outcome);
+    cells[row][column] = cell(r, outcome, topics);
     const bool bad_input = r.outcome == verdict::refused || r.outcome == verdict::broken;
     for (const std::string& p : r.problems) say(stderr, p + "\n");
     // Without outcomes of its own a scenario is about one variant; how it fares under others is what is asked here.
@@ -448,18 +519,9 @@ int matrix(const matrix_options& o, const resources& where) {
   while (!under_way.empty()) finish_oldest();
   if (worst >= 2) return worst;
 
-  std::string text = "| scenario |";
-  std::string rule = "|---|";
-  for (const variant& v : columns) {
-    text += fmt::format(" {} |", v.name);
-    rule += "---|";
-  }
-  text += "\n" + rule + "\n";
-  for (std::size_t row = 0; row < rows.size(); ++row) {
-    text += fmt::format("| **{}** {} |", rows[row].name, in_cell(rows[row].purpose));
-    for (const std::string& c : cells[row]) text += fmt::format(" {} |", c);
-    text += "\n";
-  }
+  matrix_page page(o, columns);
+  for (std::size_t row = 0; row < rows.size(); ++row) page.row(rows[row], cells[row]);
+  const std::string text = page.finish(topics);
   if (!o.check) {
     output(o.to).write(text);
     return worst;

@@ -181,6 +181,7 @@ void judge(run_report& report, const simulation& sim, const scenario& s) {
   }
   clean = clean && std::ranges::all_of(report.checks, &check_result::passed);
   report.outcome = clean ? verdict::passed : verdict::failed;
+  report.unconfirmed.assign(sim.unconfirmed().begin(), sim.unconfirmed().end());
   report.simulated_ps = sc_core::sc_time_stamp().value();
   report.events = sim.event_count();
 }

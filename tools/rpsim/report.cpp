@@ -53,6 +53,7 @@ json as_json(const run_report& r) {
   for (const violation_summary& v : r.violations) {
     j["violations"].push_back({{"invariant", v.invariant}, {"text", v.text}, {"ps", v.ps}, {"standing", v.standing}});
   }
+  j["unconfirmed"] = r.unconfirmed;
   j["problems"] = r.problems;
   j["simulated_ps"] = r.simulated_ps;
   j["events"] = r.events;
@@ -113,6 +114,7 @@ run_report report_from_json(const std::string& text) {
   for (const json& v : j.at("violations")) {
     r.violations.push_back({v.at("invariant"), v.at("text"), v.at("ps"), v.at("standing")});
   }
+  j.at("unconfirmed").get_to(r.unconfirmed);
   j.at("problems").get_to(r.problems);
   j.at("simulated_ps").get_to(r.simulated_ps);
   j.at("events").get_to(r.events);

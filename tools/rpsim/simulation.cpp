@@ -571,6 +571,7 @@ void simulation::fail(const step& s, std::string why) {
 void simulation::on_event(const event& e) {
   ++event_count_;
   bool changed = states_.on_event(e);
+  if (e.name == "rproc.unconfirmed") unconfirmed_.emplace(e.text("topic"));
   if (e.name == "host.booted") {
     read_initial_states();
     life_->booted();

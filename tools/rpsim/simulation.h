@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -82,6 +83,8 @@ class simulation final : private trace_sink, private system_view {
   const std::map<std::string, std::shared_ptr<const std::string>>& images() const { return images_; }
   /// Whose each TI-SCI host number is: "host", or a core's label.
   std::map<std::uint32_t, std::string> ti_sci_hosts() const;
+  /// Topics of rproc.unconfirmed, in order of name.
+  const std::set<std::string>& unconfirmed() const { return unconfirmed_; }
   std::uint64_t event_count() const { return event_count_; }
   /// Cores that -p core=arm asked for and that have no engine.
   const std::vector<std::string>& left_native() const { return left_native_; }
@@ -154,6 +157,7 @@ class simulation final : private trace_sink, private system_view {
 
   std::map<std::string, shell> shells_;  // "" is the first
   std::vector<check_result> failures_;
+  std::set<std::string> unconfirmed_;
   std::uint64_t event_count_ = 0;
   sc_core::sc_event changed_, step_ended_;
   bool finished_ = false;
