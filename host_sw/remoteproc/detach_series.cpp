@@ -172,17 +172,23 @@ class v4 : public v5 {
   }
 };
 
-class v4_arnaud final : public v4 {
+/// Test patches 1/3, which is the driver's, and 2/3.
+class v4_arnaud_2 : public v4 {
  public:
   int prepare_for_attach(rproc::impl& r) override { return r.prepare_device(); }
   int unprepare_after_detach(rproc::impl& r) override { return r.unprepare_device(); }
+};
+
+class v4_arnaud final : public v4_arnaud_2 {
+ public:
   std::uint32_t freed_vring_da() override { return rsc::ADDR_ANY; }
 };
 
 }  // namespace
 
 std::unique_ptr<history> make_detach_series(std::string_view version) {
-  if (version == "v4") return std::make_unique<v4>();
+  if (version == "v4" || version == "v4+arnaud-1") return std::make_unique<v4>();
+  if (version == "v4+arnaud-2") return std::make_unique<v4_arnaud_2>();
   if (version == "v4+arnaud") return std::make_unique<v4_arnaud>();
   if (version == "v5") return std::make_unique<v5>();
   if (version == "v6") return std::make_unique<v6>();

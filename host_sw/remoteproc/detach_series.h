@@ -5,7 +5,7 @@
 
 namespace rpsim::remoteproc {
 
-/// "v4", "v4+arnaud", "v5" to "v8"; nullptr for another name.
+/// "v4", "v4+arnaud-1", "v4+arnaud-2", "v4+arnaud", "v5" to "v8"; nullptr for another name.
 std::unique_ptr<history> make_detach_series(std::string_view version);
 
 }  // namespace rpsim::remoteproc

@@ -13,7 +13,7 @@ constexpr std::array<unconfirmed, 1> DETACH_OP{
       "The series posts no detach op of the STM32 driver, its author tested with one that is not public; this run used "
       "the dummy of threads/000, patch 1/3."}}};
 
-constexpr std::array<history_description, 9> HISTORIES{{
+constexpr std::array<history_description, 11> HISTORIES{{
     {"v4",
      "The detach series as posted on 18 December 2020 on v5.10 (threads/000), all 17 patches. Detach is allowed from "
      "running, too. sysfs and /dev answer start with EBUSY when running or attached, stop and detach with EINVAL when "
@@ -28,6 +28,15 @@ constexpr std::array<history_description, 9> HISTORIES{{
      "that cannot be made fails the boot. STM32 driver: no detach op, so every detach is EINVAL; memory regions are "
      "registered by the probe and by a boot, not again by an attach; table register 0 is no table; its remove shuts "
      "down whatever has power before the property is looked at. Hazards: H1, H3, H5 to H7, H10, H11, no-cached-table.",
+     {}},
+    {"v4+arnaud-1",
+     "v4 with the first of Arnaud Pouliquen's three test patches only: the STM32 driver gets a detach op. What he "
+     "found "
+     "on top of that is here: no carveouts at the second attach. Hazards: as v4.",
+     {}},
+    {"v4+arnaud-2",
+     "v4 with the first two of them: the memory regions come back, and a released ring says 0, not ANY. Hazards: as "
+     "v4.",
      {}},
     {"v4+arnaud",
      "v4 with the three test patches of Arnaud Pouliquen's review (threads/000, 3 February 2021). 1/3: the STM32 "

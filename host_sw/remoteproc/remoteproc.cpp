@@ -384,7 +384,10 @@ int rproc::impl::attach() {
       error = attach_device();
     }
   }
-  if (error != 0) past->attach_failed(*this, at);
+  if (error == 0) return 0;
+  const std::uint64_t live = at == step::table ? 0 : table.pa();
+  past->attach_failed(*this, at);
+  if (live != 0) emit("rproc.table", {{"what", "given-up"}, field::hex("pa", live), {"size", table_sz}});
   return error;
 }
 

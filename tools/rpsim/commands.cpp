@@ -372,17 +372,17 @@ std::string in_cell(std::string text) {
   return text;
 }
 
-/// What a run gave, for the table: the outcome that the scenario names, if it came true; then a footnote for each fact
-/// that it rests on and that no source confirms.
-std::string cell(const run_report& r, const placed_text* outcome, std::set<std::string>& topics) {
-  std::string text = r.outcome != verdict::passed ? "**FAIL**: " + in_cell(r.reason())
-                     : outcome != nullptr         ? in_cell(outcome->text)
-                                                  : "pass";
-  for (const std::string& topic : r.unconfirmed) {
-    text += fmt::format(" ?[^{}]", topic);
-    topics.insert(topic);
-  }
-  return text;
+constexpr const char* NOT_ABOUT = "–";
+
+struct cell {
+  std::string text = NOT_ABOUT;
+  std::vector<std::string> unconfirmed;
+};
+
+/// What a run gave: the outcome that the scenario names, if it came true.
+cell make_cell(const run_report& r, const placed_text* outcome) {
+  if (r.outcome != verdict::passed) return {"**FAIL**: " + in_cell(r.reason()), r.unconfirmed};
+  return {outcome != nullptr ? in_cell(outcome->text) : "pass", r.unconfirmed};
 }
 
 std::string_view footnote(const std::string& topic) {
@@ -402,16 +402,16 @@ class matrix_page {
     if (const auto about = read_file(o.directory + "/README.md")) text_ += *about + "\n";
     text_ +=
         "A row is a scenario, a column a variant of the host that it was run with, a cell what came of it: an outcome "
-        "that the scenario's steps and expectations assert for this variant. A dash: the scenario is not about this "
-        "variant. **FAIL**: something else came of it. A question mark: it rests on a fact that no source confirms; "
-        "see the footnote.\n\n";
+        "that the scenario's steps and expectations assert for this variant; ″ is what the column before has. A dash: "
+        "the scenario is not about this variant. **FAIL**: something else came of it. A question mark: it rests on a "
+        "fact that no source confirms, which the footnote tells.\n\n";
     text_ += fmt::format(
         "Made from real runs by\n\n    rpsim matrix {} --variants {} -o {}\n\nand compared with them by the "
         "same command with `--check`.\n",
         o.directory, fmt::join(o.variants, ","), o.to);
   }
 
-  void row(const scenario& s, const std::vector<std::string>& cells) {
+  void row(const scenario& s, const std::vector<cell>& cells) {
     const std::string folder = fs::path(s.file).parent_path().string();
     if (folder != folder_) {
       folder_ = folder;
@@ -425,11 +425,16 @@ class matrix_page {
     }
     const fs::path link = fs::absolute(s.file).lexically_relative(fs::absolute(o_.to).parent_path());
     text_ += fmt::format("| [{}]({})<br>{} |", s.name, link.generic_string(), in_cell(s.purpose));
-    for (const std::string& c : cells) text_ += fmt::format(" {} |", c);
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      text_ += i > 0 && cells[i].text == cells[i - 1].text && cells[i].text != NOT_ABOUT ? " ″" : " " + cells[i].text;
+      for (const std::string& topic : cells[i].unconfirmed) text_ += fmt::format(" ?[^{}]", topic);
+      topics_.insert(cells[i].unconfirmed.begin(), cells[i].unconfirmed.end());
+      text_ += " |";
+    }
     text_ += "\n";
   }
 
-  std::string finish(const std::set<std::string>& topics) {
+  std::string finish() {
     std::string about;
     for (const variant& v : columns_) {
       const auto h = std::ranges::find(remoteproc::histories(), v.value, &remoteproc::history_description::name);
@@ -437,7 +442,7 @@ class matrix_page {
         about += fmt::format("\n- **{}**: {}", v.name, h->text);
     }
     if (!about.empty()) text_ += "\n## The variants\n" + about + "\n";
-    for (const std::string& topic : topics) text_ += fmt::format("\n[^{}]: {}\n", topic, footnote(topic));
+    for (const std::string& topic : topics_) text_ += fmt::format("\n[^{}]: {}\n", topic, footnote(topic));
     return text_;
   }
 
@@ -445,6 +450,7 @@ class matrix_page {
   const matrix_options& o_;
   const std::vector<variant>& columns_;
   std::string text_, folder_;
+  std::set<std::string> topics_;
 };
 
 }  // namespace
@@ -460,7 +466,9 @@ int matrix(const matrix_options& o, const resources& where) {
     columns.push_back(std::move(*v));
   }
   std::vector<std::string> files = expand({o.directory});
-  std::ranges::stable_sort(files, {}, [](const std::string& f) { return fs::path(f).parent_path().string(); });
+  std::ranges::stable_sort(files, {}, [](const std::string& f) {
+    return std::pair(fs::path(f).parent_path().string(), fs::path(f).stem().string());
+  });
   std::vector<scenario> rows;
   const vocabulary events = vocabulary::built_in();
   for (const std::string& file : files) {
@@ -482,8 +490,7 @@ int matrix(const matrix_options& o, const resources& where) {
     std::size_t row, column;
     std::unique_ptr<child_run> run;
   };
-  std::vector<std::vector<std::string>> cells(rows.size(), std::vector<std::string>(columns.size(), "–"));
-  std::set<std::string> topics;
+  std::vector<std::vector<cell>> cells(rows.size(), std::vector<cell>(columns.size()));
   int worst = 0;
   std::deque<place_in_table> under_way;
   const auto outcome_in = [&](std::size_t row, std::size_t column) {
@@ -495,7 +502,7 @@ int matrix(const matrix_options& o, const resources& where) {
     under_way.pop_front();
     const run_report r = run->report();
     const placed_text* outcome = outcome_in(row, column);
-    cells[row][column] = cell(r, outcome, topics);
+    cells[row][column] = make_cell(r, outcome);
     const bool bad_input = r.outcome == verdict::refused || r.outcome == verdict::broken;
     for (const std::string& p : r.problems) say(stderr, p + "\n");
     // Without outcomes of its own a scenario is about one variant; how it fares under others is what is asked here.
@@ -521,7 +528,7 @@ int matrix(const matrix_options& o, const resources& where) {
 
   matrix_page page(o, columns);
   for (std::size_t row = 0; row < rows.size(); ++row) page.row(rows[row], cells[row]);
-  const std::string text = page.finish(topics);
+  const std::string text = page.finish();
   if (!o.check) {
     output(o.to).write(text);
     return worst;

@@ -156,6 +156,8 @@ class resource_table_write final : public invariant {
       if (e.text("what") == "restored") {
         if (const auto it = tables_.find(e.source); it != tables_.end()) it->second.held_back.clear();
         release(e.source);
+      } else if (e.text("what") == "given-up") {
+        release(e.source);
       } else {
         take(e, e.text("what") == "attached");
       }

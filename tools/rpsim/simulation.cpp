@@ -589,7 +589,7 @@ void simulation::on_event(const event& e) {
   }
   if (changed) changed_.notify(sc_core::SC_ZERO_TIME);
   if (e.name == "rproc.table") table_pa_ = e.number("pa");
-  if (keep_tables_ && e.name == "rproc.table" && e.text("what") != "restored") {
+  if (keep_tables_ && e.name == "rproc.table" && (e.text("what") == "loaded" || e.text("what") == "attached")) {
     std::string content(std::min<std::uint64_t>(e.number("size"), 0x100000), '\0');
     if (platform_->debug_read(e.number("pa"), content.data(), content.size())) {
       tables_.emplace_back(fmt::format("{}.resource-table-{}.bin", e.source, tables_.size() + 1), std::move(content));
