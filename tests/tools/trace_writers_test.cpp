@@ -142,13 +142,30 @@ TEST_F(writers_test, perfetto_of_a_run_that_broke_off_is_still_whole) {
 
 // ---- VCD
 
+TEST_F(writers_test, words_that_lie_in_a_fifo_together_have_a_perfetto_track_each) {
+  const json doc = json::parse(write<perfetto_writer>(
+      [](script s) {
+        std::uint64_t us = 0;
+        for (const char* what : {"mailbox.sent", "mailbox.sent", "mailbox.received", "mailbox.received"})
+          s.at_us(++us).emit("mailbox0", what, {{"fifo", 0u}, {"msg", "kick 0"}});
+      },
+      "s"));
+  std::set<int> tracks;
+  for (const json& e : doc["traceEvents"]) {
+    if (e["ph"] != "X") continue;
+    EXPECT_TRUE(tracks.insert(e["tid"].get<int>()).second) << e;
+  }
+  EXPECT_EQ(tracks.size(), 2u);
+}
+
 TEST_F(writers_test, vcd_declares_what_it_changes_and_time_never_goes_back) {
   const std::string text = write<vcd_writer>(shutdown_story, "s");
   std::istringstream lines(text);
   std::set<std::string> declared;
   std::uint64_t now = 0;
   bool header = true;
-  unsigned changes = 0;
+  bool before = false;
+  unsigned initial = 0, changes = 0;
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
     const std::vector<std::string> w{std::istream_iterator<std::string>(words), {}};
@@ -162,13 +179,16 @@ TEST_F(writers_test, vcd_declares_what_it_changes_and_time_never_goes_back) {
       const std::uint64_t time = std::stoull(line.substr(1));
       EXPECT_GE(time, now);
       now = time;
+    } else if (line[0] == '$') {
+      before = w[0] == "$dumpvars";
     } else {
-      ++changes;
+      ++(before ? initial : changes);
       EXPECT_TRUE(declared.contains(w.size() == 2 ? w[1] : line.substr(1))) << line;
     }
   }
   EXPECT_FALSE(header);
-  EXPECT_EQ(changes, 6u);  // four mailbox levels, WFI, the processor's state
+  EXPECT_EQ(initial, declared.size());  // a viewer has nothing unknown to show
+  EXPECT_EQ(changes, 6u);               // four mailbox levels, WFI, the processor's state
   EXPECT_THAT(text, HasSubstr("$scope module remoteproc0 $end"));
   EXPECT_THAT(text, HasSubstr("soffline "));
 }

@@ -1,5 +1,7 @@
 #include "tools/rpsim/trace_writers.h"
 
+#include <algorithm>
+
 #include "tools/rpsim/text_writer.h"
 
 namespace rpsim::tool {
@@ -81,7 +83,7 @@ perfetto_writer::perfetto_writer(output& out, std::string_view scenario) : out_(
 perfetto_writer::~perfetto_writer() {
   for (const auto& [name, s] : open_) slice(name, s.name, s.begin, last_);
   for (const auto& [name, queue] : words_) {
-    for (const word& w : queue) slice(name, w.name + " (unread)", w.begin, last_);
+    for (const word& w : queue) slice(w.track, w.name + " (unread)", w.begin, last_);
   }
   for (const auto& [key, r] : requests_)
     slice(fmt::format("TI-SCI host {}", key.first), r.name + " (no answer)", r.sent, last_);
@@ -149,22 +151,26 @@ void perfetto_writer::instant(const event& e) {
 void perfetto_writer::mailbox(const event& e) {
   const std::string fifo = fmt::format("{} FIFO {}", e.source, e.number("fifo"));
   const std::string msg(e.text("msg"));
+  std::deque<word>& queue = words_[fifo];
   if (e.name == "mailbox.sent") {
-    words_[fifo].push_back({msg, e.time});
+    // Slices of a track nest or follow each other: words that lie in the FIFO together need a track each.
+    std::string free = fifo;
+    for (unsigned n = 2; std::ranges::find(queue, free, &word::track) != queue.end(); ++n)
+      free = fmt::format("{}, word {}", fifo, n);
+    queue.push_back({msg, std::move(free), e.time});
     return;
   }
-  std::deque<word>& queue = words_[fifo];
   if (queue.empty()) return;
   const word w = queue.front();
   queue.pop_front();
-  slice(fifo, w.name, w.begin, e.time);
-  if (w.name == "SHUTDOWN") asked_["SHUTDOWN_ACK"] = {fifo, w.begin};
-  if (w.name == "ECHO_REQUEST") asked_["ECHO_REPLY"] = {fifo, w.begin};
+  slice(w.track, w.name, w.begin, e.time);
+  if (w.name == "SHUTDOWN") asked_["SHUTDOWN_ACK"] = {w.track, w.begin};
+  if (w.name == "ECHO_REQUEST") asked_["ECHO_REPLY"] = {w.track, w.begin};
   if (w.name == "SUSPEND_SYSTEM") {
-    for (const char* answer : {"SUSPEND_ACK", "SUSPEND_CANCEL", "SUSPEND_AUTO"}) asked_[answer] = {fifo, w.begin};
+    for (const char* answer : {"SUSPEND_ACK", "SUSPEND_CANCEL", "SUSPEND_AUTO"}) asked_[answer] = {w.track, w.begin};
   }
   if (const auto it = asked_.find(w.name); it != asked_.end()) {
-    arrow(it->second.first, it->second.second, fifo, w.begin);
+    arrow(it->second.first, it->second.second, w.track, w.begin);
     asked_.erase(it);
   }
 }
@@ -228,50 +234,60 @@ void perfetto_writer::on_event(const event& e) {
 
 // ---- VCD
 
-void vcd_writer::change(const std::string& scope, const std::string& name, const char* kind, std::string value,
-                        const sc_core::sc_time& at) {
+namespace {
+/// A value as its kind of signal has it. A string ends at a blank.
+std::string vcd_value(const std::string& kind, std::string_view value, const std::string& id) {
+  if (kind.starts_with("wire")) return fmt::format("{}{}", value, id);
+  std::string text = fmt::format("{}{}", kind.starts_with("string") ? 's' : 'b', value);
+  std::ranges::replace(text, ' ', '_');
+  return fmt::format("{} {}", text, id);
+}
+}  // namespace
+
+void vcd_writer::change(const std::string& scope, const std::string& name, const char* kind, std::string_view value,
+                        std::string_view before, const sc_core::sc_time& at) {
   const auto [it, fresh] = signals_.try_emplace({scope, name});
+  signal& s = it->second;
   if (fresh) {
     // Identifiers are the printable characters, as digits.
-    for (std::size_t n = signals_.size(); n != 0; n /= 94) it->second.id += static_cast<char>('!' + n % 94);
-    it->second.kind = kind;
+    for (std::size_t n = signals_.size(); n != 0; n /= 94) s.id += static_cast<char>('!' + n % 94);
+    s.kind = kind;
+    s.initial = before;
   }
-  std::string text;
-  switch (kind[0]) {
-    case 's':
-      text = fmt::format("s{} {}", value, it->second.id);
-      break;
-    case 'r':
-      text = fmt::format("b{} {}", value, it->second.id);
-      break;
-    default:
-      text = value + it->second.id;
-  }
-  changes_.push_back({at.value(), std::move(text)});
+  changes_.push_back({at.value(), vcd_value(s.kind, value, s.id)});
 }
 
 void vcd_writer::on_event(const event& e) {
+  last_ = e.time;
   const std::string source(e.source);
   if (states_.on_event(e)) {
     const std::string what = e.name == "lpsc.state" ? fmt::format("lpsc-{}", e.number("lpsc")) : source;
-    change(what, "state", "string 1", std::string(states_.state(what)), e.time);
+    const std::string_view from = e.name.starts_with("core.") ? "reset" : e.text("from");
+    change(what, "state", "string 1", states_.state(what), from, e.time);
   }
+  const auto wire = [&](const std::string& scope, const std::string& name, bool high) {
+    change(scope, name, "wire 1", high ? "1" : "0", high ? "0" : "1", e.time);
+  };
   if (e.name == "mailbox.sent" || e.name == "mailbox.received") {
-    change(source, fmt::format("fifo{}", e.number("fifo")), "reg 3", fmt::format("{:03b}", e.number("level") & 7),
+    change(source, fmt::format("fifo{}", e.number("fifo")), "reg 8", fmt::format("{:b}", e.number("level") & 0xFF), "0",
            e.time);
+  } else if (e.name == "ipcc.set" || e.name == "ipcc.cleared") {
+    wire(source, fmt::format("{}_{}", e.text("from"), e.text("name")), e.name == "ipcc.set");
   } else if (e.name == "irq.raised" || e.name == "irq.lowered") {
     const field* line = e.find("line");
-    change(source, fmt::format("irq_{}", line != nullptr ? human_field(*line) : ""), "wire 1",
-           e.name == "irq.raised" ? "1" : "0", e.time);
+    wire(source, fmt::format("irq_{}", line != nullptr ? human_field(*line) : ""), e.name == "irq.raised");
   } else if (e.name == "handshake") {
-    change(source, "handshake", "string 1", std::string(e.text("phase")), e.time);
+    change(source, "handshake", "string 1", e.text("phase"), "none", e.time);
   } else if (e.name == "reset.assert" || e.name == "reset.deassert") {
-    change(std::string(e.text("core")), fmt::format("{}_reset", e.text("kind")), "wire 1",
-           e.name == "reset.assert" ? "1" : "0", e.time);
+    wire(std::string(e.text("core")), fmt::format("{}_reset", e.text("kind")), e.name == "reset.assert");
   } else if (e.name == "virtio.status") {
-    change(source, "virtio_status", "reg 8", fmt::format("{:08b}", e.number("status") & 0xFF), e.time);
+    change(source, fmt::format("virtio{}_status", e.number("vdev")), "reg 8",
+           fmt::format("{:b}", e.number("status") & 0xFF), "0", e.time);
   } else if (e.name == "device.get" || e.name == "device.put") {
-    change(source, std::string(e.text("name")) + "_hosts", "reg 64", fmt::format("{:b}", e.number("mask")), e.time);
+    const std::uint64_t now = e.number("mask"), changed = std::uint64_t{1} << (e.number("host") & 63);
+    const std::uint64_t before = e.name == "device.get" ? now & ~changed : now | changed;
+    change(source, std::string(e.text("name")) + "_hosts", "reg 64", fmt::format("{:b}", now),
+           fmt::format("{:b}", before), e.time);
   }
 }
 
@@ -285,17 +301,20 @@ vcd_writer::~vcd_writer() {
       scope = key.first;
     }
     std::string name = key.second;
-    for (char& c : name) c = c == ' ' ? '_' : c;
+    std::ranges::replace(name, ' ', '_');
     out_.print("$var {} {} {} $end\n", s.kind, s.id, name);
   }
   if (!scope.empty()) out_.write("$upscope $end\n");
-  out_.write("$enddefinitions $end\n");
-  std::optional<std::uint64_t> now;
+  out_.write("$enddefinitions $end\n#0\n$dumpvars\n");
+  for (const auto& [key, s] : signals_) out_.print("{}\n", vcd_value(s.kind, s.initial, s.id));
+  out_.write("$end\n");
+  std::uint64_t now = 0;
   for (const value_change& c : changes_) {
     if (now != c.ps) out_.print("#{}\n", c.ps);
     now = c.ps;
     out_.print("{}\n", c.text);
   }
+  if (now != last_.value()) out_.print("#{}\n", last_.value());
 }
 
 }  // namespace rpsim::tool

@@ -44,7 +44,7 @@ class perfetto_writer final : public trace_sink {
     sc_core::sc_time begin;
   };
   struct word {
-    std::string name;
+    std::string name, track;
     sc_core::sc_time begin;
   };
   struct request {
@@ -71,14 +71,14 @@ class perfetto_writer final : public trace_sink {
   sc_core::sc_time last_;
   std::map<std::string, unsigned> tracks_;
   std::map<std::string, open_slice> open_;
-  std::map<std::string, std::deque<word>> words_;  // by FIFO track
+  std::map<std::string, std::deque<word>> words_;  // by FIFO
   std::map<std::string, std::pair<std::string, sc_core::sc_time>>
       asked_;  // answer's name -> track and time of the question
   std::map<std::pair<std::uint64_t, std::uint64_t>, request> requests_;  // by host, sequence number
 };
 
-/// VCD for wave viewers: states as strings, mailbox levels as numbers, interrupt lines as wires. Its header names every
-/// signal, so that it is written as a whole, at the end.
+/// VCD for wave viewers: states as strings, mailbox levels as numbers, interrupt lines, resets and IPCC flags as wires.
+/// Its header names every signal and what it was before its first change, so that it is written as a whole, at the end.
 class vcd_writer final : public trace_sink {
  public:
   vcd_writer(output& out, std::string_view scenario) : out_(out), scenario_(scenario) {}
@@ -87,10 +87,11 @@ class vcd_writer final : public trace_sink {
 
  private:
   struct signal {
-    std::string id, kind;
+    std::string id, kind, initial;
   };
-  void change(const std::string& scope, const std::string& name, const char* kind, std::string value,
-              const sc_core::sc_time& at);
+  /// `before`: the value until the first change that is heard of.
+  void change(const std::string& scope, const std::string& name, const char* kind, std::string_view value,
+              std::string_view before, const sc_core::sc_time& at);
 
   output& out_;
   std::string scenario_;
@@ -101,6 +102,7 @@ class vcd_writer final : public trace_sink {
     std::string text;
   };
   std::vector<value_change> changes_;
+  sc_core::sc_time last_;
 };
 
 }  // namespace rpsim::tool
