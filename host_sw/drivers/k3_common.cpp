@@ -255,12 +255,12 @@ void k3_rproc::free_mailbox() {
 }
 
 void k3_rproc::receive(std::uint32_t word) {
-  const std::string& name = rproc_->name();
+  const std::string& name = dev_.name;  // the processor's, too
   log(log_level::debug, fmt::format("mbox msg: 0x{:x}", word));
   switch (word) {
     case rp_mbox::CRASH:
       log(log_level::err, fmt::format("K3 rproc {} crashed", name));
-      if (options_.report_crashes) rproc_->report_crash(remoteproc::crash_type::fatal_error);
+      if (options_.report_crashes && rproc_ != nullptr) rproc_->report_crash(remoteproc::crash_type::fatal_error);
       return;
     case rp_mbox::ECHO_REPLY:
       log(log_level::info, fmt::format("received echo reply from {}", name));
@@ -282,6 +282,7 @@ void k3_rproc::receive(std::uint32_t word) {
   }
   const std::uint32_t end = policy_.asks ? rp_mbox::END_SHUTDOWN : rp_mbox::END_MAINLINE;
   if (word >= rp_mbox::READY && word < end) return;  // known, of no interest
+  if (rproc_ == nullptr) return;                     // in the middle of probe: no ring could be meant
   // An unsigned comparison, as in Linux: before the first vring exists (-1) nothing is dropped here.
   if (word > static_cast<std::uint32_t>(rproc_->max_notifyid())) {
     log(log_level::debug, fmt::format("dropping unknown message 0x{:x}", word));

@@ -20,7 +20,12 @@ class invariants_test : public testing::Test, public system_view {
   static constexpr std::uint64_t TABLE = 0x9CC00000;
 
   invariants_test()
-      : invariants_(trace_, *this, {.host = "host", .linux_hosts = {12}, .dma_pools = {{0x1000, 0x1000}}}) {
+      : invariants_(trace_, *this,
+                    {.host = "host",
+                     .linux_hosts = {12},
+                     .dma_pools = {{0x1000, 0x1000}},
+                     .processors = {{2, "r5f"}},
+                     .remote_hosts = {{30, "m4f"}, {36, "r5f"}}}) {
     // One vdev with two vrings, at offset 20.
     table_.resize(20 + 28 + 40);
     put(0, 1);
@@ -93,7 +98,39 @@ TEST_F(invariants_test, reset_without_a_request_is_no_graceful_stop) {
   play().emit("m4f", "core.start").emit("dm", "reset.assert", {{"core", "m4f"}, {"kind", "local"}});
   EXPECT_THAT(broken(), IsEmpty());
 }
-TEST_F(invariants_test, the_graceful_stop_ends_with_the_stop_op) {
+TEST_F(invariants_test, the_reset_in_unprepare_belongs_to_the_graceful_stop) {
+  begin_stop()
+      .emit("remoteproc0", "rproc.op", {{"op", "stop"}, {"result", "0"}})
+      .emit("remoteproc0", "rproc.state", {{"from", "running"}, {"to", "offline"}})
+      .emit("dm", "reset.assert", {{"core", "m4f"}, {"kind", "local"}});
+  EXPECT_THAT(broken(), ElementsAre("reset-outside-wfi"));
+}
+TEST_F(invariants_test, what_comes_after_unprepare_does_not) {
+  begin_stop()
+      .emit("remoteproc0", "rproc.op", {{"op", "stop"}, {"result", "0"}})
+      .emit("remoteproc0", "rproc.op", {{"op", "unprepare"}, {"result", "0"}})
+      .emit("dm", "reset.assert", {{"core", "m4f"}, {"kind", "local"}});
+  EXPECT_THAT(broken(), IsEmpty());
+}
+TEST_F(invariants_test, a_graceful_stop_concerns_its_own_core_only) {
+  play()
+      .emit("m4f", "core.start")
+      .emit("r5f", "core.start")
+      .emit("dm", "device.get", {{"device", 35u}, {"name", "timer"}, {"host", 30u}})
+      .emit("remoteproc1", "handshake", {{"phase", "requested"}, {"processor", 2u}})
+      .emit("r5f", "core.wfi")
+      .emit("dm", "reset.assert", {{"core", "m4f"}, {"kind", "local"}})
+      .emit("dm", "reset.assert", {{"core", "r5f"}, {"kind", "local"}});
+  EXPECT_THAT(broken(), IsEmpty());
+}
+TEST_F(invariants_test, each_core_returns_its_own_hosts_references) {
+  play()
+      .emit("dm", "device.get", {{"device", 36u}, {"name", "timer"}, {"host", 36u}})
+      .emit("remoteproc1", "handshake", {{"phase", "requested"}, {"processor", 2u}})
+      .emit("dm", "reset.assert", {{"core", "r5f"}, {"kind", "local"}});
+  EXPECT_THAT(broken(), ElementsAre("references-returned"));
+}
+TEST_F(invariants_test, the_graceful_stop_ends_with_a_stop_op_that_fails) {
   begin_stop()
       .emit("remoteproc0", "rproc.op", {{"op", "stop"}, {"result", "EBUSY"}})
       .emit("dm", "reset.assert", {{"core", "m4f"}, {"kind", "local"}});

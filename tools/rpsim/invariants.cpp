@@ -11,39 +11,44 @@ namespace {
 /// The host's software ends in mid-course; what it had begun has no end any more.
 bool host_dies(const event& e) { return e.name == "host.power_cycle" || e.name == "host.panic"; }
 
-/// Graceful stops in progress, by the source of `handshake`: from the request until the stop op returns or the state
-/// changes. Without a request there is none: mainline's stop, and a v3 stop that skips the question, reset at once.
+/// Graceful stops in progress, by the source of `handshake`: from the request until the driver is done (an R5F is reset
+/// in unprepare, after its stop op), the stop op fails or the state becomes another one. Without a request there is
+/// none: mainline's stop, and a v3 stop that skips the question, reset at once.
 class graceful_stops {
  public:
-  enum class phase : std::uint8_t { requested, acked, wfi_seen, failed };
+  explicit graceful_stops(const system_facts& facts) : processors_(facts.processors) {}
 
   void on_event(const event& e) {
-    if (host_dies(e)) open_.clear();
     if (e.name == "handshake") {
-      const std::string_view p = e.text("phase");
-      if (p == "skipped") {
-        open_.erase(std::string(e.source));
-      } else {
-        open_[std::string(e.source)] = p == "requested"  ? phase::requested
-                                       : p == "acked"    ? phase::acked
-                                       : p == "wfi_seen" ? phase::wfi_seen
-                                                         : phase::failed;
+      if (e.text("phase") == "skipped") {
+        end(e.source);
+      } else if (e.text("phase") == "requested") {
+        const auto core = processors_.find(e.number("processor"));
+        open_[std::string(e.source)] = core == processors_.end() ? "" : core->second;
       }
-    } else if (e.name == "rproc.state" || (e.name == "rproc.op" && e.text("op") == "stop")) {
-      if (const auto it = open_.find(e.source); it != open_.end()) open_.erase(it);
+    } else if ((e.name == "rproc.state" && e.text("to") != "offline") ||
+               (e.name == "rproc.op" && (e.text("op") != "stop" || e.text("result") != "0"))) {
+      end(e.source);
     }
   }
-  bool any() const { return !open_.empty(); }
+  /// Whether that core is being stopped so; a stop whose core is not known is everybody's.
+  bool of(std::string_view core) const {
+    return std::ranges::any_of(open_, [&](const auto& stop) { return stop.second.empty() || stop.second == core; });
+  }
 
  private:
-  std::map<std::string, phase, std::less<>> open_;
+  void end(std::string_view source) {
+    if (const auto it = open_.find(source); it != open_.end()) open_.erase(it);
+  }
+  std::map<std::uint64_t, std::string> processors_;
+  std::map<std::string, std::string, std::less<>> open_;  // source → core
 };
 
 bool is_local_reset(const event& e) { return e.name == "reset.assert" && e.text("kind") == "local"; }
 
 class reset_outside_wfi final : public invariant {
  public:
-  reset_outside_wfi() : invariant("reset-outside-wfi") {}
+  explicit reset_outside_wfi(const system_facts& facts) : invariant("reset-outside-wfi"), stops_(facts) {}
   void on_event(const event& e) override {
     stops_.on_event(e);
     if (e.name == "core.start" || e.name == "core.wake" || e.name == "core.lockup" || e.name == "core.hang") {
@@ -52,7 +57,7 @@ class reset_outside_wfi final : public invariant {
     if (e.name == "core.wfi" || e.name == "core.reset") {
       if (const auto it = awake_.find(e.source); it != awake_.end()) awake_.erase(it);
     }
-    if (is_local_reset(e) && stops_.any() && awake_.contains(e.text("core"))) {
+    if (is_local_reset(e) && stops_.of(e.text("core")) && awake_.contains(e.text("core"))) {
       report(fmt::format("{} is put into reset outside WFI", e.text("core")));
     }
   }
@@ -83,7 +88,7 @@ class host_oops final : public invariant {
 
 class lost_mailbox_word final : public invariant {
  public:
-  lost_mailbox_word() : invariant("lost-mailbox-word") {}
+  explicit lost_mailbox_word(const system_facts& facts) : invariant("lost-mailbox-word"), stops_(facts) {}
   void on_event(const event& e) override {
     stops_.on_event(e);
     if (e.name == "mailbox.dropped") {
@@ -94,7 +99,7 @@ class lost_mailbox_word final : public invariant {
     } else if (e.name == "mailbox.received") {
       queue(e).unread = e.number("level");
       queue(e).reader = e.text("by");
-    } else if (is_local_reset(e) && stops_.any()) {
+    } else if (is_local_reset(e) && stops_.of(e.text("core"))) {
       for (const auto& [key, q] : queues_) {
         if (q.unread != 0 && q.reader == e.text("core")) {
           report(
@@ -117,16 +122,22 @@ class lost_mailbox_word final : public invariant {
 
 class references_returned final : public invariant {
  public:
-  explicit references_returned(std::set<std::uint64_t> linux_hosts)
-      : invariant("references-returned"), linux_hosts_(std::move(linux_hosts)) {}
+  explicit references_returned(const system_facts& facts)
+      : invariant("references-returned"),
+        linux_hosts_(facts.linux_hosts),
+        remote_hosts_(facts.remote_hosts),
+        stops_(facts) {}
   void on_event(const event& e) override {
     stops_.on_event(e);
     if (e.name == "device.get" && !linux_hosts_.contains(e.number("host"))) {
       held_[{e.number("host"), e.number("device")}] = e.text("name");
     } else if (e.name == "device.put") {
       held_.erase({e.number("host"), e.number("device")});
-    } else if (is_local_reset(e) && stops_.any()) {
+    } else if (is_local_reset(e) && stops_.of(e.text("core"))) {
       for (const auto& [key, name] : held_) {
+        const auto owner = remote_hosts_.find(key.first);
+        // Another core's, or nobody's: the power-up reference of what a boot loader started.
+        if (!remote_hosts_.empty() && (owner == remote_hosts_.end() || owner->second != e.text("core"))) continue;
         report(fmt::format("host {} still holds {} when {} is reset", key.first, name, e.text("core")));
       }
     }
@@ -134,6 +145,7 @@ class references_returned final : public invariant {
 
  private:
   std::set<std::uint64_t> linux_hosts_;
+  std::map<std::uint64_t, std::string> remote_hosts_;
   graceful_stops stops_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> held_;
 };
@@ -294,11 +306,11 @@ const std::vector<std::string>& broken_by_design(std::string_view shutdown_varia
 }
 
 invariants::invariants(trace& t, system_view& view, const system_facts& facts) {
-  all_.push_back(std::make_unique<reset_outside_wfi>());
+  all_.push_back(std::make_unique<reset_outside_wfi>(facts));
   all_.push_back(std::make_unique<unpowered_access>());
-  all_.push_back(std::make_unique<lost_mailbox_word>());
+  all_.push_back(std::make_unique<lost_mailbox_word>(facts));
   all_.push_back(std::make_unique<resource_table_write>(view, facts.host));
-  all_.push_back(std::make_unique<references_returned>(facts.linux_hosts));
+  all_.push_back(std::make_unique<references_returned>(facts));
   all_.push_back(std::make_unique<vring_bounds>(facts.dma_pools));
   all_.push_back(std::make_unique<host_oops>());
   for (const auto& i : all_) {

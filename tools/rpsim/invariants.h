@@ -39,6 +39,8 @@ struct system_facts {
   std::string host = "host";            // the host core's label: who a bus access is `by`
   std::set<std::uint64_t> linux_hosts;  // TI-SCI host ids that are the host's
   std::vector<range> dma_pools;         // memory-region of the remote processors
+  // Whose is what, where there are several remote cores: TI-SCI processor and host ids, and the core's label.
+  std::map<std::uint64_t, std::string> processors, remote_hosts;
 };
 
 class invariant {

@@ -229,6 +229,11 @@ system_facts simulation::facts() {
   f.host = platform_->host().label();
   for (const dt::node& n : platform_->tree().all_enabled()) {
     if (const auto id = n.u32("ti,host-id")) f.linux_hosts.insert(*id);
+    for (const auto& [property, cores] :
+         {std::pair{"rpsim,processor-id", &f.processors}, std::pair{"rpsim,host-id", &f.remote_hosts}}) {
+      if (n.has(property) && n.has("rpsim,core"))
+        (*cores)[n.required_u32(property)] = n.phandles("rpsim,core").at(0).label();
+    }
     for (const dt::node& pool : n.has("memory-region") ? n.phandles("memory-region") : std::vector<dt::node>{}) {
       for (const dt::region& r : pool.reg()) f.dma_pools.push_back({r.base, r.size});
     }
