@@ -222,6 +222,14 @@ TEST_F(r5, prints_what_qemu_prints) {
   EXPECT_TRUE(bus.finished);
 }
 
+TEST_F(r5, computes_what_qemu_computes) {
+  processor q(context, node, bus, "r5f0", 0);
+  bus.load("load");
+  q.reset.write(false);
+  run(us(1000000));
+  EXPECT_THAT(lines(), ElementsAre("sums c0460e62 001442a4 00c79c00 f43af015 000011d0 feb6850c", "done"));
+}
+
 TEST_F(r5, interrupts_time_and_aborts_are_the_chips) {
   processor p(context, node, bus, "r5f0", 1);
   wire_interrupts(p);
