@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "models/core/arm/cortex_m4.h"
+#include "models/core/arm/cortex_r5.h"
 #include "models/core/gic.h"
 #include "models/core/native_core.h"
 #include "models/core/native_host_core.h"
@@ -25,13 +26,16 @@ namespace rpsim {
 
 bool has_arm_engine(const dt::node& core) {
   const auto kinds = core.compatible();
-  return std::ranges::any_of(kinds, [](const std::string& c) { return c == "arm,cortex-m4f" || c == "arm,cortex-m4"; });
+  return std::ranges::any_of(kinds, [](const std::string& c) {
+    return c == "arm,cortex-m4f" || c == "arm,cortex-m4" || c == "arm,cortex-r5f";
+  });
 }
 
 namespace {
 /// The firmware as a native image, or as its instructions where the scenario says so.
 std::unique_ptr<model> make_remote_core(const char* name, sim_context& context, const dt::node& node) {
   if (!context.arm_cores.contains(name)) return std::make_unique<native_core>(name, context, node);
+  if (node.is_compatible("arm,cortex-r5f")) return std::make_unique<cortex_r5>(name, context, node);
   return std::make_unique<cortex_m4>(name, context, node);
 }
 }  // namespace
