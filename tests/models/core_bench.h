@@ -75,6 +75,19 @@ class tiny_bus final : public sc_core::sc_module, private target_port::handler {
       p.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
     }
   }
+  unsigned transport_debug(tlm::tlm_generic_payload& p) override {
+    if (p.get_address() >= MEMORY_BYTES || p.get_data_length() > MEMORY_BYTES - p.get_address()) return 0;
+    if (p.is_read()) std::memcpy(p.get_data_ptr(), &memory_[p.get_address()], p.get_data_length());
+    return p.get_data_length();
+  }
+  bool direct_memory(tlm::tlm_generic_payload& p, tlm::tlm_dmi& dmi) override {
+    if (p.get_address() >= MEMORY_BYTES) return false;
+    dmi.set_start_address(0);
+    dmi.set_end_address(MEMORY_BYTES - 1);
+    dmi.set_dmi_ptr(memory_.data());
+    dmi.allow_read_write();
+    return true;
+  }
   std::vector<std::uint8_t> memory_;
 };
 

@@ -1,0 +1,145 @@
+// Short programs, assembled by hand, on a Cortex-M4F with nothing around it but memory and a few output words.
+
+#include "models/core/arm/cortex_m4.h"
+
+#include "tests/models/core_bench.h"
+
+namespace rpsim {
+namespace {
+
+using test::now;
+using test::ns;
+using test::simulate;
+using test::tiny_bus;
+
+constexpr std::uint32_t OUT = tiny_bus::OUT, CFSR = 0xE000ED28, ISER = 0xE000E100, NOTHING_THERE = 0x50000000;
+constexpr std::uint32_t MAIN = 0x400, HANDLER = 0x500, STACK = 0x8000, THUMB = 1;
+constexpr std::uint16_t WFI = 0xBF30, UDF = 0xDE00;
+
+struct core_under_test {
+  core_under_test(sim_context& context, test::node_source& node, const std::string& label)
+      : bus((label + "_bus").c_str()),
+        reset((label + "_reset").c_str(), true),
+        irq((label + "_irq").c_str()),
+        core(label.c_str(), context, node(label, "clock-frequency = <400000000>;")) {
+    core.initiator()->bind(bus.port);
+    core.input("local-reset", 0)->bind(reset);
+    core.input("irq", 0)->bind(irq);
+    vectors(HANDLER | THUMB);
+  }
+  void words(std::uint32_t at, const std::vector<std::uint32_t>& v) { bus.put(at, v.data(), 4 * v.size()); }
+  void code(std::uint32_t at, const std::vector<std::uint16_t>& v) { bus.put(at, v.data(), 2 * v.size()); }
+  void vectors(std::uint32_t handler) {
+    std::vector<std::uint32_t> table(17, handler);
+    table[0] = STACK;
+    table[1] = MAIN | THUMB;
+    words(0, table);
+  }
+  /// A handler that writes CFSR and HFSR to the first two output words.
+  void fault_reporter() {
+    // ldr r0,=OUT; ldr r1,=CFSR; ldr r2,[r1]; str r2,[r0]; ldr r2,[r1,#4]; str r2,[r0,#4]; wfi
+    code(HANDLER, {0x4803, 0x4904, 0x680A, 0x6002, 0x684A, 0x6042, WFI, WFI});
+    words(HANDLER + 0x10, {OUT, CFSR});
+  }
+  tiny_bus bus;
+  sc_core::sc_signal<bool> reset, irq;
+  cortex_m4 core;
+};
+
+struct cortex_m4_program : testing::Test, private trace_sink {
+  cortex_m4_program() {
+    context.arm_engine = RPSIM_ARM_ENGINE;
+    context.trace.add(*this, trace_level::detail);
+  }
+  ~cortex_m4_program() override { context.trace.remove(*this); }
+  void on_event(const event& e) override { lockups += e.name == "core.lockup" ? 1 : 0; }
+  void run(core_under_test& c) {
+    simulate([&] {
+      c.reset.write(false);
+      sc_core::wait(ns(5000));
+    });
+  }
+  unsigned lockups = 0;
+  sim_context context;
+  test::node_source node;
+};
+
+TEST_F(cortex_m4_program, stores_to_a_device_and_sleeps) {
+  core_under_test c(context, node, "m4");
+  c.code(MAIN, {0x4801, 0x212A, 0x6001, WFI});  // ldr r0,=OUT; movs r1,#42; str r1,[r0]; wfi
+  c.words(MAIN + 8, {OUT});
+  run(c);
+  EXPECT_THAT(c.bus.values(0), testing::ElementsAre(42u));
+  EXPECT_TRUE(c.core.in_wfi());
+}
+
+TEST_F(cortex_m4_program, an_undefined_instruction_escalates_to_a_hard_fault) {
+  core_under_test c(context, node, "m4");
+  c.code(MAIN, {UDF});
+  c.fault_reporter();
+  run(c);
+  EXPECT_THAT(c.bus.values(0), testing::ElementsAre(1u << 16));  // UNDEFINSTR
+  EXPECT_THAT(c.bus.values(1), testing::ElementsAre(1u << 30));  // FORCED
+}
+
+TEST_F(cortex_m4_program, a_bus_error_is_a_precise_fault) {
+  core_under_test c(context, node, "m4");
+  c.code(MAIN, {0x4801, 0x6801, WFI, WFI});  // ldr r0,=NOTHING_THERE; ldr r1,[r0]
+  c.words(MAIN + 8, {NOTHING_THERE});
+  c.fault_reporter();
+  run(c);
+  EXPECT_THAT(c.bus.values(0), testing::ElementsAre(0x8200u));  // PRECISERR, BFARVALID
+}
+
+TEST_F(cortex_m4_program, a_fault_in_the_hard_fault_handler_locks_up) {
+  core_under_test c(context, node, "m4");
+  c.code(MAIN, {UDF});
+  c.code(HANDLER, {UDF});
+  run(c);
+  EXPECT_EQ(lockups, 1u);
+  EXPECT_TRUE(c.bus.outputs.empty());
+}
+
+TEST_F(cortex_m4_program, vectors_of_zeros_end_in_a_lockup_and_not_in_a_loop) {
+  core_under_test c(context, node, "m4");
+  c.words(0, std::vector<std::uint32_t>(17, 0));
+  run(c);
+  EXPECT_EQ(lockups, 1u);
+  EXPECT_TRUE(c.bus.outputs.empty());
+}
+
+TEST_F(cortex_m4_program, the_quantum_changes_nothing_that_can_be_seen) {
+  ASSERT_TRUE(context.params.set("short.quantum", "100ns").has_value());
+  ASSERT_TRUE(context.params.set("long.quantum", "10us").has_value());
+  core_under_test a(context, node, "short"), b(context, node, "long");
+  for (core_under_test* c : {&a, &b}) {
+    // ldr r0,=ISER; movs r1,#1; str r1,[r0]; ldr r0,=OUT; adds r3,#1; b .-2
+    c->code(MAIN, {0x4802, 0x2101, 0x6001, 0x4802, 0x3301, 0xE7FD});
+    c->words(MAIN + 0xC, {ISER, OUT});
+    c->code(HANDLER, {0x6003, 0x4770});  // str r3,[r0]; bx lr
+  }
+  std::vector<std::vector<std::pair<std::uint64_t, std::uint32_t>>> seen;
+  simulate([&] {
+    for (core_under_test* c : {&a, &b}) {
+      const sc_core::sc_time start = now();
+      c->reset.write(false);
+      for (const double pause : {997.3, 1301.7, 400.1, 2503.9, 811.5}) {
+        sc_core::wait(ns(pause));
+        c->irq.write(true);
+        sc_core::wait(ns(30));
+        c->irq.write(false);
+      }
+      sc_core::wait(ns(1000));
+      c->reset.write(true);
+      sc_core::wait(ns(1000));
+      auto& list = seen.emplace_back();
+      for (const auto& o : c->bus.outputs) list.emplace_back((o.time - start).value(), o.value);
+    }
+  });
+  ASSERT_EQ(seen.size(), 2u);
+  EXPECT_GE(seen[0].size(), 5u);
+  EXPECT_EQ(seen[0], seen[1]);
+}
+
+}  // namespace
+}  // namespace rpsim
