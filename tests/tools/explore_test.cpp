@@ -28,26 +28,26 @@ std::vector<std::string> kinds(const std::vector<planned_fault>& plan) {
 const std::vector<sc_core::sc_time> ONE_DELAY{sc_core::sc_time(1, sc_core::SC_MS)};
 
 TEST(explore_plan, a_message_can_suffer_what_its_medium_allows) {
-  EXPECT_THAT(kinds(plan_faults({{5, "mailbox.word", "mailbox0", "SHUTDOWN", 2, {}, {}}}, {ONE_DELAY, {}})),
+  EXPECT_THAT(kinds(plan_faults({{5, "mailbox.word", "mailbox0", "SHUTDOWN", 2, {}, {}, {}, false}}, {ONE_DELAY, {}})),
               ElementsAre("drop mailbox", "delay mailbox", "duplicate mailbox", "corrupt mailbox"));
-  EXPECT_THAT(kinds(plan_faults({{5, "tisci.request", "dm", "GET_DEVICE", 1, {}, {}}}, {ONE_DELAY, {}})),
+  EXPECT_THAT(kinds(plan_faults({{5, "tisci.request", "dm", "GET_DEVICE", 1, {}, {}, {}, false}}, {ONE_DELAY, {}})),
               ElementsAre("delay tisci", "nack tisci", "silence tisci"));
-  EXPECT_THAT(kinds(plan_faults({{5, "ipcc.flag", "ipcc", "vq0", 1, {}, {}}}, {ONE_DELAY, {}})),
+  EXPECT_THAT(kinds(plan_faults({{5, "ipcc.flag", "ipcc", "vq0", 1, {}, {}, {}, false}}, {ONE_DELAY, {}})),
               ElementsAre("drop ipcc", "delay ipcc"));
 }
 
 TEST(explore_plan, a_core_is_hurt_only_while_it_executes_and_woken_only_from_sleep) {
-  EXPECT_THAT(kinds(plan_faults({{5, "instant", {}, {}, 0, {"m4f"}, {}}}, {ONE_DELAY, {}})),
+  EXPECT_THAT(kinds(plan_faults({{5, "instant", {}, {}, 0, {"m4f"}, {}, {}, false}}, {ONE_DELAY, {}})),
               ElementsAre("hang m4f", "lockup m4f"));
-  EXPECT_THAT(kinds(plan_faults({{5, "instant", {}, {}, 0, {"m4f"}, {"m4f"}}}, {ONE_DELAY, {"wake"}})),
+  EXPECT_THAT(kinds(plan_faults({{5, "instant", {}, {}, 0, {"m4f"}, {"m4f"}, {}, false}}, {ONE_DELAY, {"wake"}})),
               ElementsAre("wake m4f"));
-  EXPECT_TRUE(plan_faults({{5, "instant", {}, {}, 0, {}, {}}}, {ONE_DELAY, {}}).empty());
+  EXPECT_TRUE(plan_faults({{5, "instant", {}, {}, 0, {}, {}, {}, false}}, {ONE_DELAY, {}}).empty());
 }
 
 TEST(explore_plan, goes_by_time_and_names_the_message) {
-  const auto plan = plan_faults(
-      {{9, "mailbox.word", "mailbox0", "SHUTDOWN", 2, {}, {}}, {5, "mailbox.word", "mailbox0", "SHUTDOWN", 1, {}, {}}},
-      {ONE_DELAY, {"drop"}});
+  const auto plan = plan_faults({{9, "mailbox.word", "mailbox0", "SHUTDOWN", 2, {}, {}},
+                                 {5, "mailbox.word", "mailbox0", "SHUTDOWN", 1, {}, {}, {}, false}},
+                                {ONE_DELAY, {"drop"}});
   ASSERT_EQ(plan.size(), 2u);
   EXPECT_EQ(plan[0].ps, 5u);
   EXPECT_EQ(plan[1].where(), "SHUTDOWN, the 2nd");

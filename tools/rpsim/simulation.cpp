@@ -442,7 +442,10 @@ void simulation::command(shell& sh, const step& s) {
   life_->wait_until_up();
   const sc_core::sc_time begin = sc_core::sc_time_stamp();
   command_result r = session_->execute(s, sh.name);
-  if (troubleshooter_ != nullptr && went_wrong(s, r) && troubleshooter_->again(s, r)) r = session_->execute(s, sh.name);
+  if (troubleshooter_ != nullptr && went_wrong(s, r) && troubleshooter_->again(s, r)) {
+    life_->wait_until_up();
+    r = session_->execute(s, sh.name);
+  }
   const sc_core::sc_time took = sc_core::sc_time_stamp() - begin;
   const bool timed = troubleshooter_ == nullptr;
   if (s.expect.result != "any" && r.result != s.expect.result) {
@@ -460,7 +463,12 @@ bool simulation::went_wrong(const step& s, const command_result& r) const {
          (s.expect.output && !glob_match(*s.expect.output, r.output));
 }
 
+void simulation::cut_power(host_reset_kind how) {
+  sc_core::sc_spawn([this, how] { life_->power_cycle(how); }, sc_core::sc_gen_unique_name("power_cut"));
+}
+
 command_result simulation::type(const std::string& line) {
+  life_->wait_until_up();
   typed_.push_back({});
   typed_.back().text = "$ " + line;
   typed_.back().action = run_command{line};

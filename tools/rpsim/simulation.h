@@ -70,6 +70,10 @@ class simulation final : private trace_sink, private system_view {
   void inject(const fault_spec& f);
   /// Reference kept.
   void trouble(troubleshooter& t) { troubleshooter_ = &t; }
+  /// The host's power is cut, or it is reset; as the step does it. Between two parts of a run.
+  void cut_power(host_reset_kind how);
+  /// In an SC_THREAD.
+  void wait_until_up() { life_->wait_until_up(); }
   /// A shell line of the first shell's user. In the scenario's thread.
   command_result type(const std::string& line);
   const state_tracker& states() const { return states_; }

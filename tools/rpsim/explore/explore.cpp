@@ -18,6 +18,7 @@
 #include "tools/rpsim/commands.h"
 #include "tools/rpsim/diagnostics.h"
 #include "tools/rpsim/explore/reproducer.h"
+#include "tools/rpsim/html_writer.h"
 #include "tools/rpsim/output.h"
 #include "tools/rpsim/parse_scenario.h"
 #include "tools/rpsim/study/fork_pool.h"
@@ -331,13 +332,24 @@ void result::tell(double seconds) {
     out.write(text);
     out.check();
   };
-  write("explore.json", to_document(seconds).dump(1) + "\n");
+  const json document = to_document(seconds);
+  write("explore.json", document.dump(1) + "\n");
   write("explore.csv", csv());
+  bool page = true;
+  try {
+    const page_template parts = load_page(where_, "study");
+    output html((fs::path(o_.directory) / "explore.html").string());
+    write_page(html, parts, fmt::format("{}, explored", document.value("scenario", o_.file)), document.dump());
+    html.check();
+  } catch (const cannot_write& e) {
+    page = false;
+    warn(e.what());
+  }
   output out("-");
   out.write(table());
   out.print("\n{} points in {:.2f} s: {:.0f} points a second\n", found_.size(), seconds,
             seconds > 0 ? static_cast<double>(found_.size()) / seconds : 0);
-  out.print("{}/explore.json, explore.csv\n", o_.directory);
+  out.print("{}/explore.json, explore.csv{}\n", o_.directory, page ? ", explore.html" : "");
 }
 
 /// The run that nothing disturbs, in a process of its own.

@@ -15,15 +15,17 @@ struct verb {
   const char* name;
   kind what;
 };
-constexpr std::array<verb, 9> VERBS{{{"drop", kind::drop},
-                                     {"delay", kind::delay},
-                                     {"duplicate", kind::duplicate},
-                                     {"corrupt", kind::corrupt},
-                                     {"nack", kind::nack},
-                                     {"silence", kind::silence},
-                                     {"hang", kind::hang},
-                                     {"lockup", kind::lockup},
-                                     {"wake", kind::wake}}};
+constexpr std::array<verb, 10> VERBS{{{"drop", kind::drop},
+                                      {"delay", kind::delay},
+                                      {"duplicate", kind::duplicate},
+                                      {"corrupt", kind::corrupt},
+                                      {"nack", kind::nack},
+                                      {"silence", kind::silence},
+                                      {"hang", kind::hang},
+                                      {"lockup", kind::lockup},
+                                      {"wake", kind::wake},
+                                      {"watchdog", kind::watchdog}}};
+constexpr const char* POWER_CYCLE = "power-cycle";
 
 /// What can go wrong with a message at a point of models/common/fault.h, and what the scenario calls the point.
 struct medium {
@@ -47,6 +49,7 @@ const std::vector<std::string>& explore_verbs() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
     for (const verb& v : VERBS) all.emplace_back(v.name);
+    all.emplace_back(POWER_CYCLE);
     return all;
   }();
   return names;
@@ -71,12 +74,12 @@ std::vector<planned_fault> plan_faults(const std::vector<fault_place>& places, c
     f.spec.text = f.kind;
     plan.push_back(std::move(f));
   };
-  const auto core = [&](const fault_place& p, const std::string& label, kind k) {
+  const auto block = [&](const fault_place& p, const char* point, const std::string& label, kind k) {
     planned_fault f;
     f.ps = p.ps;
     f.kind = fmt::format("{} {}", name_of(k), label);
     f.spec.what = k;
-    f.spec.point = "core";
+    f.spec.point = point;
     f.spec.message = label;
     f.spec.text = f.kind;
     plan.push_back(std::move(f));
@@ -96,11 +99,23 @@ std::vector<planned_fault> plan_faults(const std::vector<fault_place>& places, c
     if (p.point != "instant") continue;
     for (const kind k : {kind::hang, kind::lockup}) {
       for (const std::string& label : p.running) {
-        if (wanted(k)) core(p, label, k);
+        if (wanted(k)) block(p, "core", label, k);
       }
     }
     for (const std::string& label : p.asleep) {
-      if (wanted(kind::wake)) core(p, label, kind::wake);
+      if (wanted(kind::wake)) block(p, "core", label, kind::wake);
+    }
+    for (const std::string& label : p.watchdogs) {
+      if (wanted(kind::watchdog)) block(p, "watchdog", label, kind::watchdog);
+    }
+    if (!p.host || !(o.kinds.empty() || std::ranges::find(o.kinds, POWER_CYCLE) != o.kinds.end())) continue;
+    for (const char* how : {"reset", "standby"}) {
+      planned_fault f;
+      f.ps = p.ps;
+      f.kind = fmt::format("{} {}", POWER_CYCLE, how);
+      f.spec.point = "host";
+      f.spec.message = how;
+      plan.push_back(std::move(f));
     }
   }
   std::ranges::stable_sort(plan, {}, &planned_fault::ps);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "models/common/watchdog.h"
 #include "tools/rpsim/parse_scenario.h"
 #include "tools/rpsim/vocabulary.h"
 
@@ -30,16 +31,17 @@ std::string short_line(std::string_view line) {
 }
 
 json place_to_json(const fault_place& p) {
-  return {p.ps, p.point, p.source, p.message, p.ordinal, p.running, p.asleep};
+  return {p.ps, p.point, p.source, p.message, p.ordinal, p.running, p.asleep, p.watchdogs, p.host};
 }
-fault_place place_from_json(const json& j) { return {j[0], j[1], j[2], j[3], j[4], j[5], j[6]}; }
+fault_place place_from_json(const json& j) { return {j[0], j[1], j[2], j[3], j[4], j[5], j[6], j[7], j[8]}; }
 json line_to_json(const typed_line& l) { return {l.shell, l.line, l.result, l.output, l.begin_ps}; }
 typed_line line_from_json(const json& j) { return {j[0], j[1], j[2], j[3], j[4]}; }
 
 }  // namespace
 
 std::string planned_fault::where() const {
-  if (spec.point == "core") return fmt::format("before {:.6f} ms", static_cast<double>(ps) / 1e9);
+  if (spec.point == "core" || spec.point == "watchdog" || spec.point == "host")
+    return fmt::format("before {:.6f} ms", static_cast<double>(ps) / 1e9);
   return fmt::format("{}, the {}", spec.message, ordinal(spec.nth));
 }
 
@@ -98,8 +100,15 @@ probe::probe(const std::string& file, const probe_options& o, const resources& w
   sim_->events().add(*this, trace_level::protocol);
   sim_->faults().watch([this](std::string_view point, std::string_view source, std::string_view message, unsigned nth) {
     if (!options_.keep_places) return;
-    found_.places.push_back(
-        {sc_core::sc_time_stamp().value(), std::string(point), std::string(source), std::string(message), nth, {}, {}});
+    found_.places.push_back({sc_core::sc_time_stamp().value(),
+                             std::string(point),
+                             std::string(source),
+                             std::string(message),
+                             nth,
+                             {},
+                             {},
+                             {},
+                             false});
   });
   sim_->begin();
 }
@@ -113,7 +122,11 @@ void probe::advance(std::uint64_t ps) {
 // ---- after it
 
 void probe::arm(planned_fault f) {
-  if (f.spec.point != "core") {
+  if (f.spec.point == "host") {
+    sim_->cut_power(f.spec.message == "standby" ? host_reset_kind::standby : host_reset_kind::reset);
+    return;
+  }
+  if (f.spec.nth > 1) {
     std::string source;
     for (const auto& [key, value] : f.spec.fields) {
       if (key == "at") source = value;
@@ -144,15 +157,29 @@ void probe::on_event(const event& e) {
     }
   };
   const std::uint64_t now = e.time.value();
-  if (options_.keep_places && now != last_instant_) {
-    last_instant_ = now;
-    fault_place p{now, "instant", {}, {}, 0, {}, {}};
+  const bool new_instant = now != std::exchange(last_instant_, now);
+  if (options_.keep_places && booted_ && new_instant) {
+    fault_place p{now, "instant", {}, {}, 0, {}, {}, {}, false};
     for (const core* c : sim_->soc().cores()) {
       const std::string_view state = sim_->states().state(c->label());
       if (state == "wfi") p.asleep.push_back(c->label());
       if (state == "wfi" || state == "running") p.running.push_back(c->label());
     }
+    for (const model* m : sim_->soc().models()) {
+      if (!p.running.empty() && dynamic_cast<const watchdog*>(m) != nullptr) p.watchdogs.push_back(m->label());
+    }
+    p.host = host_up_;
     found_.places.push_back(std::move(p));
+  }
+  if (e.name == "host.booted") host_up_ = booted_ = true;
+  if (e.name == "host.power_cycle" || e.name == "host.panic") {
+    host_up_ = false;
+    for (typed_line& l : found_.lines) {
+      if (l.result.empty()) l.result = "lost";
+    }
+    channels_ = 0;
+    std::erase_if(held_,
+                  [](const std::string& what) { return what.starts_with("carveout") || what.starts_with("rpmsg"); });
   }
   if (e.name == "shell.run") {
     found_.lines.push_back({std::string(e.source), std::string(e.text("line")), {}, {}, now});
@@ -178,8 +205,6 @@ void probe::on_event(const event& e) {
     hold(false, fmt::format("rpmsg channel {}", e.text("channel")));
   } else if (e.name == "host.oops") {
     found_.hazards.emplace_back(e.text("hazard"));
-  } else if (e.name == "host.reset" || e.name == "host.panic") {
-    channels_ = 0;
   }
 }
 
@@ -190,6 +215,7 @@ bool probe::again(const step& s, const command_result&) {
 }
 
 void probe::aftermath(const step&) {
+  sim_->wait_until_up();
   afterwards_ = true;
   found_.aftermath = found_.lines.size();
   for (const auto& [name, wanted] : normal_->states) {
@@ -223,8 +249,8 @@ bool probe::reach(const std::string& remoteproc, const std::string& wanted) {
   if (now == "crashed" && !give("stop", remoteproc, "offline")) return false;
   if (wanted == "attached" && now == "detached") return give("start", remoteproc, "attached");
   if (wanted == "running" && state(remoteproc) == "offline") return give("start", remoteproc, "running");
-  return true;  // an autonomous processor that was stopped is not to be attached to again; whether it starts is seen
-                // next
+  // An autonomous processor that was stopped is not to be attached to again; whether it starts is seen next.
+  return true;
 }
 
 /// Leaves its state and comes back to it; what is started has to talk, if it ever did.

@@ -23,14 +23,16 @@ struct fault_place {
   std::string point;                         // of models/common/fault.h; "instant"
   std::string source, message;               // messages: the block, and the message's name
   unsigned ordinal = 0;                      // messages: the how-manieth of that name at that block, from the beginning
-  std::vector<std::string> running, asleep;  // instants: cores, by label
+  std::vector<std::string> running, asleep;  // instants (after the first boot of the host): cores, by label
+  std::vector<std::string> watchdogs;        // instants: those that can bite, while a core runs
+  bool host = false;                         // instants: the host is up
 };
 
 /// Takes effect a picosecond before its place.
 struct planned_fault {
   std::uint64_t ps = 0;
   std::string kind;           // "drop mailbox", "hang": what is counted together
-  fault_spec spec;            // nth from the beginning of the run
+  fault_spec spec;            // nth from the beginning of the run; point "host": power is cut, message says how
   std::string where() const;  // "before 100.872833 ms", "SHUTDOWN, the 2nd, at mailbox0"
 };
 
@@ -111,6 +113,7 @@ class probe final : private trace_sink, private troubleshooter {
   std::uint64_t last_instant_ = 0;
   unsigned channels_ = 0;  // rpmsg channels that stand
   bool talks_ = false;     // there were any
+  bool host_up_ = false, booted_ = false;
   std::set<std::string> held_;
   std::set<std::string> leaks_;
   std::string trouble_;  // why it is stuck

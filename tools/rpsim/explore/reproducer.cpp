@@ -31,10 +31,14 @@ const char* key_of(const fault_spec& f) {
   return f.point == "mailbox.word" ? "mailbox" : f.point == "tisci.request" ? "tisci" : "ipcc";
 }
 
+bool of_a_message(const planned_fault& f) {
+  return f.spec.point != "core" && f.spec.point != "watchdog" && f.spec.point != "host";
+}
+
 YAML::Node fault_node(const planned_fault& f) {
   YAML::Node n;
   const std::string verb = f.kind.substr(0, f.kind.find(' '));
-  if (f.spec.point == "core") {
+  if (!of_a_message(f)) {
     n[verb] = f.spec.message;
   } else {
     YAML::Node what;
@@ -99,16 +103,20 @@ std::string reproducer(const std::string& original, const probe_options& o, cons
     if (!key.starts_with("host.") && key != "core") root["params"][key] = value;
   }
   for (const planned_fault& fault : faults) {
-    if (fault.spec.point != "core") root["faults"].push_back(fault_node(fault));
+    if (of_a_message(fault)) root["faults"].push_back(fault_node(fault));
   }
 
   YAML::Node steps(YAML::NodeType::Sequence);
   for (const planned_fault& fault : faults) {
-    if (fault.spec.point != "core") continue;
+    if (of_a_message(fault)) continue;
     YAML::Node n;
     n["at"] = picoseconds(fault.ps - 1);
     n["in"] = FAULT_SHELL;
-    n["inject"] = fault_node(fault);
+    if (fault.spec.point == "host") {
+      n["power-cycle"] = fault.spec.message;
+    } else {
+      n["inject"] = fault_node(fault);
+    }
     steps.push_back(n);
   }
   // The lines in the order they were typed, a shell at a time, tell each command what it got.
@@ -130,15 +138,18 @@ std::string reproducer(const std::string& original, const probe_options& o, cons
     const bool waits = node.IsMap() && node["wait"];
     const bool command = !waits && !(node.IsMap() && (node["inject"] || node["set"] || node["table"]));
     if (!command) {
-      steps.push_back(waits && over ? wait_node(one.within.value_or(sc_core::sc_time(20, sc_core::SC_SEC)))
-                                    : YAML::Clone(node));
+      if (waits && over) {
+        steps.push_back(wait_node(one.within.value_or(sc_core::sc_time(20, sc_core::SC_SEC))));
+      } else if (!over) {
+        steps.push_back(YAML::Clone(node));
+      }
       continue;
     }
     const typed_line* line = said(one.shell);
     if (line == nullptr) break;
     const bool twice = f.retried && one.expect.result != "any" && line->result != one.expect.result;
     YAML::Node n = command_node(node, *line);
-    if (n.IsMap() && one.at && line->begin_ps > one.at->value()) n.remove("at");  // it came too late
+    if (one.at && line->begin_ps > one.at->value()) n["at"] = picoseconds(line->begin_ps);  // it came too late
     steps.push_back(n);
     if (!twice) continue;
     if (const typed_line* second = said(one.shell); second != nullptr) {
