@@ -37,6 +37,10 @@ unsigned coprocessor_number(const arm_instruction& i) { return i.code >> 8 & 15;
 bool divide(const arm_instruction& i) {
   return (i.code & 0xFFF0F0F0) == 0xFB90F0F0 || (i.code & 0xFFF0F0F0) == 0xFBB0F0F0;
 }
+/// LDRT, STRT and their kind.
+bool unprivileged_access(const arm_instruction& i) {
+  return i.length() == 4 && (i.code & 0xFE800F00) == 0xF8000E00 && (i.code >> 21 & 3) != 3 && (i.code >> 16 & 15) != 15;
+}
 }  // namespace
 
 cortex_m4::cortex_m4(sc_core::sc_module_name name, sim_context& context, const dt::node& node)
@@ -156,10 +160,8 @@ void cortex_m4::set_special(unsigned number, unsigned mask, std::uint32_t value)
       }
       break;
     case 20:
-      if (!handler()) {
-        unprivileged_ = (value & 1) != 0;
-        select_process_stack_ = (value & 2) != 0;
-      }
+      unprivileged_ = (value & 1) != 0;
+      if (!handler()) select_process_stack_ = (value & 2) != 0;
       fp_active_ = (value & 4) != 0;
       update_fp_trap();
       break;
@@ -174,7 +176,7 @@ arm_after cortex_m4::unmasked() const { return nvic_.preempting(masks_) != 0 ? a
 
 // ---- instructions that concern the system
 
-bool cortex_m4::traps(const arm_instruction& i) { return divide_traps_ && divide(i); }
+bool cortex_m4::traps(const arm_instruction& i) { return (divide_traps_ && divide(i)) || unprivileged_access(i); }
 
 arm_after cortex_m4::trapped(const arm_instruction& i) {
   auto& r = engine().regs();
@@ -215,6 +217,10 @@ arm_after cortex_m4::trapped(const arm_instruction& i) {
   }
   // The rest takes simulated time, or does not come back.
   if (!stepping()) return exactly();
+  if (unprivileged_access(i)) {
+    access_unprivileged(i);
+    return arm_after::go_on;
+  }
   if (i.length() == 2 && (i.code & 0xFF00) == 0xBE00) {
     breakpoint_ = true;
     return arm_after::go_on;
@@ -382,6 +388,28 @@ void cortex_m4::transport_bit(tlm::tlm_generic_payload& payload, sc_core::sc_tim
   byte = static_cast<unsigned char>((byte & ~(1U << bit)) | (data[0] & 1U) << bit);
   payload.set_command(tlm::TLM_WRITE_COMMAND);
   arm_core::transport(payload, delay);
+}
+
+/// In step(): one access as if CONTROL.nPRIV were set and the mode were Thread.
+void cortex_m4::access_unprivileged(const arm_instruction& i) {
+  auto& r = engine().regs();
+  const std::uint32_t address = r[i.code >> 16 & 15] + (i.code & 0xFF);
+  const unsigned bytes = 1U << (i.code >> 21 & 3);
+  std::uint32_t& t = r[i.code >> 12 & 15];
+  const bool was_privileged = std::exchange(protected_privileged_, false);
+  as_unprivileged_ = true;
+  std::uint32_t value = t;
+  const bool loads = (i.code & 1U << 20) != 0;
+  const outcome how = loads ? (value = 0, load(address, &value, bytes)) : store(address, &value, bytes);
+  as_unprivileged_ = false;
+  protected_privileged_ = was_privileged;
+  if (how != outcome::done) {
+    fault_ = fault_of(last_fault());
+  } else if (loads) {
+    const bool is_signed = (i.code & 1U << 24) != 0;
+    const unsigned above = 32 - 8 * bytes;
+    t = is_signed ? static_cast<std::uint32_t>(static_cast<std::int32_t>(value << above) >> above) : value;
+  }
 }
 
 bool cortex_m4::load_word(std::uint32_t address, std::uint32_t& value) {
@@ -558,15 +586,15 @@ void cortex_m4::return_from_exception(std::uint32_t exc_return) {
   const bool valid = nvic_.active(ipsr_) && (kind == 1 ? nesting > 1 : to_thread && based);
   nvic_.leave(ipsr_);
   if (ipsr_ != nvic::NMI) masks_.faultmask = false;
-  if (!valid) return raise({nvic::USAGE_FAULT, CFSR_INVPC, {}, "exception return"});
-  if (const unsigned next = nvic_.preempting(masks_)) {  // tail-chaining: its frame is the one that is there
+  if (!valid) raise({nvic::USAGE_FAULT, CFSR_INVPC, {}, "exception return"});
+  // Tail-chaining: the frame of what comes next is the one that is there. So it is for what goes wrong in returning.
+  if (nvic_.preempting(masks_) != 0 || !pop_frame(exc_return)) {
+    if (locked_up()) return;
     spend(TAIL_CHAIN_CYCLES);
     catch_up();
     exc_return_ = exc_return | 0xFFFFFFE0;
-    const unsigned late = nvic_.preempting(masks_);
-    return take(late != 0 ? late : next);
+    return take(nvic_.preempting(masks_));
   }
-  if (!pop_frame(exc_return)) return;
   spend(std::max<std::uint64_t>(1, exception_entry_.count()));
   engine().clear_exclusive();
   event_ = true;

@@ -50,7 +50,7 @@ class cortex_m4 final : public arm_core {
 
   // ---- registers
   bool handler() const { return ipsr_ != 0; }
-  bool privileged() const { return handler() || !unprivileged_; }
+  bool privileged() const { return (handler() || !unprivileged_) && !as_unprivileged_; }
   bool process_stack() const { return !handler() && select_process_stack_; }
   void bank_stack();    // r13 to where it belongs
   void unbank_stack();  // and back, after the mode has changed
@@ -78,6 +78,7 @@ class cortex_m4 final : public arm_core {
   bool load_word(std::uint32_t address, std::uint32_t& value);
   bool store_word(std::uint32_t address, std::uint32_t value);
   static fault fault_of(const access_fault& f);
+  void access_unprivileged(const arm_instruction& i);
 
   // ---- exceptions
   void push_frame();
@@ -99,6 +100,7 @@ class cortex_m4 final : public arm_core {
   bool unprivileged_ = false, select_process_stack_ = false, fp_active_ = false;  // CONTROL
   std::uint32_t exc_return_ = 0;  // of the handler that is being entered
   bool event_ = false;
+  bool as_unprivileged_ = false;  // during one access of an LDRT or STRT
 
   // What the instruction in step() caused.
   std::optional<fault> fault_;

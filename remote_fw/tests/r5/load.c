@@ -1,10 +1,6 @@
-/* Work that never leaves the core: checksums, matrices, list walks, sorting, copies, divisions. For speed and its
- * comparison with QEMU; ROUNDS says for how long. */
-#include "print.h"
+#include "remote_fw/tests/load.h"
 
-#ifndef ROUNDS
-#define ROUNDS 5
-#endif
+#include "print.h"
 
 void on_exception(uint32_t kind, uint32_t frame[2]);
 void on_exception(uint32_t kind, uint32_t frame[2]) {
@@ -20,90 +16,12 @@ int on_supervisor_call(int a, int b, uint32_t spsr, uint32_t pc) {
   return serve_semihosting(a, b);
 }
 
-static uint8_t bytes[4096], copy[4096];
-static uint32_t numbers[512];
-static float left[16][16], right[16][16], product[16][16];
-static struct node {
-  struct node* next;
-  uint32_t value;
-} nodes[512];
-
-static uint32_t random_state = 12345;
-static uint32_t random(void) { return random_state = random_state * 1664525u + 1013904223u; }
-
-static uint32_t checksum(void) {
-  uint32_t crc = 0xFFFFFFFFu;
-  for (unsigned i = 0; i < sizeof bytes; ++i) {
-    crc ^= bytes[i];
-    for (int k = 0; k < 8; ++k) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
-  }
-  return ~crc;
-}
-static uint32_t matrices(void) {
-  for (int i = 0; i < 16; ++i) {
-    for (int j = 0; j < 16; ++j) {
-      float sum = 0;
-      for (int k = 0; k < 16; ++k) sum += left[i][k] * right[k][j];
-      product[i][j] = sum;
-    }
-  }
-  return (uint32_t)(int32_t)product[7][9];
-}
-static uint32_t walk(void) {
-  uint32_t sum = 0;
-  for (int times = 0; times < 20; ++times) {
-    for (const struct node* n = &nodes[0]; n; n = n->next) sum += n->value;
-  }
-  return sum;
-}
-static uint32_t sort(void) {
-  for (unsigned i = 0; i < 512; ++i) numbers[i] = random();
-  for (unsigned gap = 256; gap > 0; gap /= 2) {
-    for (unsigned i = gap; i < 512; ++i) {
-      const uint32_t v = numbers[i];
-      unsigned j = i;
-      for (; j >= gap && numbers[j - gap] > v; j -= gap) numbers[j] = numbers[j - gap];
-      numbers[j] = v;
-    }
-  }
-  return numbers[100];
-}
-static uint32_t copies(void) {
-  uint32_t sum = 0;
-  for (int times = 0; times < 8; ++times) {
-    for (unsigned i = 0; i < sizeof bytes; i += 4) *(uint32_t*)&copy[i] = *(uint32_t*)&bytes[i] + sum;
-    sum += copy[times * 17];
-  }
-  return sum;
-}
-static uint32_t divisions(void) {
-  uint32_t sum = 0;
-  for (uint32_t i = 1; i < 3000; ++i) sum += 1000000007u / i + 1000003u % i;
-  return sum;
-}
-
 int main(void);
 int main(void) {
   WRITE_CP15(1, 0, 0, 2, READ_CP15(1, 0, 0, 2) | 0xF << 20);
   __asm__ volatile("vmsr fpexc, %0" : : "r"(1u << 30));
-  for (unsigned i = 0; i < sizeof bytes; ++i) bytes[i] = (uint8_t)random();
-  for (int i = 0; i < 256; ++i) {
-    left[i / 16][i % 16] = (float)(random() >> 24);
-    right[i / 16][i % 16] = (float)(random() >> 24);
-  }
-  for (unsigned i = 0; i < 512; ++i) {
-    nodes[i * 77 % 512].next = i == 511 ? 0 : &nodes[(i + 1) * 77 % 512];
-    nodes[i].value = i;
-  }
   uint32_t sums[6] = {0};
-  for (unsigned round = 0; round < ROUNDS; ++round) {
-    sums[0] += checksum();
-    sums[1] += matrices();
-    sums[2] += walk();
-    sums[3] += sort();
-    sums[4] += copies();
-    sums[5] += divisions();
-  }
+  load(sums);
   line("sums", sums, 6);
   done();
   return 0;
