@@ -129,7 +129,9 @@ TEST_F(rpsim_program, names_that_only_the_platform_knows_are_refused_with_their_
               HasSubstr("s.yaml:5:13: no firmware of ours is called 'rpmsg-ecko'; did you mean 'rpmsg-echo'?"));
   EXPECT_THAT(bad("files: { a: ./no.elf }\n").err, HasSubstr("s.yaml:5:13: there is no file"));
   EXPECT_THAT(bad("cores: { m4: { as: native } }\n").err, HasSubstr("has no remote core 'm4'; did you mean 'm4f'?"));
-  EXPECT_THAT(bad("cores: { m4f: { as: arm } }\n").err, HasSubstr("there is no Arm engine for m4f"));
+  std::ofstream(file("dsp.yaml")) << "scenario: dsp\npurpose: p\nplatform: k3-j721e\ncores: { c66x_0: { as: arm } }\n"
+                                     "steps: [{ wait: 1ms }]\n";
+  EXPECT_THAT(rpsim({"run", file("dsp.yaml")}).err, HasSubstr("dsp.yaml:4:24: there is no Arm engine for c66x_0"));
   EXPECT_EQ(bad("files: { a: rpmsg-ecko }\n").status, 2);
   const auto set = rpsim({"run", scenario("steps: [{ set: { ack_delay: fast } }]\n")});
   EXPECT_THAT(set.err, HasSubstr("s.yaml:4:18: ack_delay: 'fast' is not"));

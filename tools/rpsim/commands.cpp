@@ -16,6 +16,7 @@
 #include "models/common/params.h"
 #include "platforms/platform.h"
 #include "tools/rpsim/diagnostics.h"
+#include "tools/rpsim/host_life.h"
 #include "tools/rpsim/output.h"
 #include "tools/rpsim/parse_scenario.h"
 #include "tools/rpsim/vocabulary.h"
@@ -391,7 +392,8 @@ std::string_view footnote(const std::string& topic) {
       if (u.topic == topic) return u.footnote;
     }
   }
-  return "";
+  const auto fact = std::ranges::find(HOST_LIFE_FACTS, topic, &remoteproc::unconfirmed::topic);
+  return fact != HOST_LIFE_FACTS.end() ? fact->footnote : "";
 }
 
 /// The scenarios in a table for each of their folders, under what the folder's README.md says.

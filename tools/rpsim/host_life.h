@@ -2,13 +2,26 @@
 // When the host lives: its first boot, its ends (power, reset, panic) and the boots after them. The remote cores and
 // their memories know nothing of it.
 
+#include <array>
+
 #include "host_sw/linux_host.h"
+#include "host_sw/remoteproc/histories.h"
 #include "models/common/host_reset.h"
 #include "platforms/platform.h"
 #include "tools/rpsim/boot_loader.h"
 #include "tools/rpsim/host_session.h"
 
 namespace rpsim::tool {
+
+/// What a run in which the host loses its power, or is reset, rests on: `host-` and the kind of host.power_cycle.
+inline constexpr std::array<remoteproc::unconfirmed, 2> HOST_LIFE_FACTS{{
+    {"host-reset",
+     "What of a host's reset reaches the remote core no source at hand says; here nothing of it does "
+     "(models/FIDELITY.md, host life)."},
+    {"host-standby",
+     "That a remote core and its SRAMs work on while the host is in Standby is assumed: no source at hand says so, and "
+     "reference/stm32mp1.md §1 calls only RETRAM kept (models/FIDELITY.md, host life)."},
+}};
 
 class host_life {
  public:

@@ -590,6 +590,7 @@ void simulation::on_event(const event& e) {
     life_->booted();
   }
   if (e.name == "host.power_cycle") {
+    unconfirmed_.emplace(fmt::format("host-{}", e.text("kind")));  // HOST_LIFE_FACTS
     states_.forget(REMOTEPROC);
     changed = true;
   }
