@@ -9,12 +9,15 @@
 #include "host_sw/drivers/k3_m4.h"
 #include "host_sw/drivers/k3_r5.h"
 #include "host_sw/drivers/omap_mailbox.h"
+#include "host_sw/drivers/optee.h"
 #include "host_sw/drivers/stm32_exti.h"
 #include "host_sw/drivers/stm32_ipcc.h"
 #include "host_sw/drivers/stm32_rcc.h"
 #include "host_sw/drivers/stm32_rproc.h"
+#include "host_sw/drivers/stm32_rproc_tee.h"
 #include "host_sw/drivers/ti_msgmgr.h"
 #include "host_sw/drivers/ti_sci.h"
+#include "host_sw/optee/secure_world.h"
 #include "host_sw/remoteproc/history.h"
 #include "host_sw/remoteproc/subsystem.h"
 #include "host_sw/rpmsg/rpmsg.h"
@@ -48,7 +51,10 @@ drivers::k3_options k3_options_of(const options& o) {
 
 struct linux_host::impl {
   impl(host_core& core, sim_context& context, const dt::tree& tree, const options& o)
-      : kernel("host", core, context, kernel_options(tree)), machine(kernel, tree), rpmsg(machine) {
+      : kernel("host", core, context, kernel_options(tree)),
+        machine(kernel, tree),
+        secure_world(kernel, tree),
+        rpmsg(machine) {
     os::vfs& fs = machine.fs();
     for (const char* directory : {"/lib/firmware", "/tmp", "/dev"}) fs.add_directory(directory);
     for (const auto& [name, content] : o.firmware) fs.add_regular(std::string(FIRMWARE) + name, content);
@@ -65,6 +71,8 @@ struct linux_host::impl {
     machine.add_driver(drivers::stm32_rcc_driver(machine));
     machine.add_driver(drivers::stm32_ipcc_driver(machine));
     machine.add_driver(drivers::stm32_rproc_driver(machine, {.core = {.history = o.core}}));
+    machine.add_driver(drivers::stm32_rproc_tee_driver(machine, {.history = o.core}));
+    machine.add_driver(drivers::optee_driver(machine, secure_world));
     kernel.add_panic_notifier([this] { wait_for_processors(); });
   }
 
@@ -113,6 +121,7 @@ struct linux_host::impl {
 
   os::kernel kernel;
   os::machine machine;
+  optee::secure_world secure_world;
   rpsim::rpmsg::bus rpmsg;
   bool booted = false;
 };
@@ -146,6 +155,7 @@ void linux_host::boot() {
     impl_->kernel.on_restart(firmware_);
   }
   impl_->kernel.spawn("init", [i = impl_.get()] {
+    i->secure_world.boot();
     i->kernel.init_irq();
     i->machine.probe_all();
     i->booted = true;

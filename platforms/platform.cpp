@@ -35,11 +35,13 @@ constexpr std::array DRIVER_ONLY = {
     "ti,am64-r5fss",    "ti,am64-r5f",
     "ti,j721e-r5fss",   "ti,j721e-r5f",
     "simple-bus",       "ti,j721e-c66-dsp",
-    "st,stm32mp157",    "ti,j721e-c71-dsp",
+    "st,stm32mp157",    "st,stm32mp1-m4-tee",
     "st,stm32mp1-m4",   "st,stm32mp151-pwr-mcu",
+    "ti,j721e-c71-dsp",
 };
 
 bool describes_only(const dt::node& n) {
+  if (n.parent() && n.parent().path() == "/firmware") return true;  // what runs in the secure world
   for (const std::string& c : n.compatible()) {
     if (std::find(DRIVER_ONLY.begin(), DRIVER_ONLY.end(), c) != DRIVER_ONLY.end()) return true;
   }

@@ -3,29 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
-#include "host_sw/drivers/mailbox.h"
 #include "host_sw/drivers/reset.h"
-#include "host_sw/drivers/stm32_exti.h"
 #include "host_sw/drivers/stm32_history.h"
+#include "host_sw/drivers/stm32_rproc_common.h"
 #include "host_sw/drivers/syscon.h"
-#include "host_sw/drivers/workqueue.h"
 #include "host_sw/remoteproc/elf_loader.h"
 #include "host_sw/remoteproc/remoteproc.h"
 
 namespace rpsim::drivers {
 
 using os::log_level;
-using remoteproc::rproc_state;
-
 namespace {
 
 constexpr std::uint32_t HOLD_BOOT = 0, RELEASE_BOOT = 1;
 constexpr std::uint32_t M4_OFF = 0, M4_CRUN = 2;  // reference/stm32mp1.md §4.4
-constexpr int VIRTQUEUES = 2;
-constexpr unsigned SHUTDOWN_TIMEOUT_MS = 500, DETACH_TIMEOUT_MS = 200;
 /// Not what the table says of itself: the area that a detach rewinds (§5.1).
 constexpr std::size_t LOADED_TABLE_BYTES = 1024;
 constexpr int ELFCLASS32 = 1;
@@ -33,14 +26,6 @@ constexpr unsigned EM_NONE = 0;
 constexpr int SMC_NOT_SUPPORTED = -1;
 
 constexpr const char* COMPATIBLE = "st,stm32mp1-m4";
-
-/// Declared before time starts, so that a scenario can set it, and found again by the device.
-param& parse_time_param(os::machine& machine) {
-  return machine.os().context().params.time(
-      {machine.os().name() + ".stm32_rproc_parse", provenance::assumed, "assumed: property look-ups and a log line",
-       "what probing the STM32MP1's M4 takes after its watchdog interrupt is requested"},
-      {20, sc_core::SC_US});
-}
 
 /// Register and bits that a property names: phandle, offset, mask.
 struct syscon_field {
@@ -57,7 +42,7 @@ class stm32_rproc {
         dev_(dev),
         options_(std::move(options)),
         past_(stm32_history_of(options_.core.history)),
-        parse_time_(parse_time_param(machine)) {}
+        mailboxes_(machine, dev, "stm32_rproc_kick") {}
   stm32_rproc(const stm32_rproc&) = delete;
   stm32_rproc& operator=(const stm32_rproc&) = delete;
 
@@ -78,16 +63,6 @@ class stm32_rproc {
   struct range {
     std::uint32_t device = 0, bus = 0, size = 0;
   };
-  struct mailbox {
-    const char* name;
-    int vq;  // -1: none
-    unsigned timeout_ms;
-    mbox_client client;
-    mbox_chan* chan = nullptr;
-    os::work vq_work;
-  };
-  enum mailbox_id : std::uint8_t { VQ0, VQ1, SHUTDOWN, DETACH, MAILBOXES };
-
   /// Linux probes nobody before those that its tree names as suppliers (drivers/of/property.c, fw_devlink).
   bool suppliers_ready();
   int acquire();
@@ -96,8 +71,6 @@ class stm32_rproc {
   int get_syscon(std::string_view property, syscon_field& field);
   int get_translations();
   int get_state(std::uint32_t& state);
-  int request_mailboxes();
-  void free_mailboxes();
   void on_release(std::function<void()> undo) { releases_.push_back(std::move(undo)); }
   void release_all();
   remoteproc::rproc_ops make_ops();
@@ -107,10 +80,6 @@ class stm32_rproc {
   int stop();
   int attach();
   int detach();
-  void kick(int vqid);
-  /// Rings, and sleeps until the M4 has acknowledged. < 0: -errno, -ETIME if it never did.
-  int request(mailbox_id id);
-  void receive(const mailbox& m);
   remoteproc::live_table loaded_table();
   int set_hold_boot(bool hold);
   std::optional<std::uint64_t> da_to_pa(std::uint32_t da);
@@ -133,27 +102,17 @@ class stm32_rproc {
   os::device& dev_;
   const stm32_options options_;
   const stm32_history past_;
-  param& parse_time_;
 
   std::unique_ptr<reset_control> reset_, hold_boot_reset_;
   syscon_field hold_boot_, pdds_, m4_state_, table_address_;
   bool hold_boot_by_smc_ = false;
   std::vector<range> ranges_;
-  std::optional<device_irq> watchdog_;
-  bool driver_data_set_ = false;  // Linux's handler finds the processor through it
-  std::uint64_t table_pa_ = 0;    // mapped by the first attach, for the driver's life
-  std::unique_ptr<workqueue> workqueue_;
-  std::array<mailbox, MAILBOXES> mailboxes_{vq("vq0", 0), vq("vq1", 1), request("shutdown", SHUTDOWN_TIMEOUT_MS),
-                                            request("detach", DETACH_TIMEOUT_MS)};
+  stm32_watchdog watchdog_;
+  bool driver_data_set_ = false;
+  std::uint64_t table_pa_ = 0;  // mapped by the first attach, for the driver's life
+  stm32_mailboxes mailboxes_;
   std::unique_ptr<remoteproc::rproc> rproc_;
   std::vector<std::function<void()>> releases_;
-
-  mailbox vq(const char* name, int id) {
-    return {name, id, 0, {}, nullptr, os::work([this, id] { receive(mailboxes_[static_cast<std::size_t>(id)]); })};
-  }
-  static mailbox request(const char* name, unsigned timeout_ms) {
-    return {name, -1, timeout_ms, {}, nullptr, os::work({})};
-  }
 };
 
 // ---------------------------------------------------------------------------------------------------- probe, remove
@@ -186,11 +145,14 @@ int stm32_rproc::acquire() {
     }
   }
 
-  workqueue_ = std::make_unique<workqueue>(kernel(), dev_.name);
-  on_release([this] { workqueue_->destroy(); });
   driver_data_set_ = true;
-  on_release([this] { free_mailboxes(); });
-  if (const int error = request_mailboxes(); error != 0) return error;
+  const unsigned mailboxes =
+      past_.detach == stm32_history::detach_op::mailbox ? stm32_mailboxes::COUNT : stm32_mailboxes::DETACH;
+  const auto missing = [this](std::string_view name) {
+    rproc_log(log_level::warning, fmt::format("cannot get {} mbox", name));
+  };
+  if (const int error = mailboxes_.request(*rproc_, mailboxes, missing); error != 0) return error;
+  on_release([this] { mailboxes_.free(); });
   if (const int error = rproc_->add(); error != 0) return error;
   on_release([this] { rproc_->del(); });
   return 0;
@@ -207,25 +169,10 @@ void stm32_rproc::release_all() {
 int stm32_rproc::parse_tree() {
   const dt::node& node = dev_.node;
   int error = 0;
-  watchdog_ = device_irq::get(machine_, node, 0U, error);
-  if (error == -os::EPROBE_DEFER) return error;
-  if (watchdog_) {
-    error = watchdog_->request(
-        [this] {
-          // An edge that EXTI kept from before this probe comes at once.
-          if (driver_data_set_) {
-            rproc_->report_crash(remoteproc::crash_type::watchdog);
-          } else {
-            kernel().printk(log_level::err, "", "NULL rproc pointer");
-          }
-          return os::irqreturn::handled;
-        },
-        os::IRQF_NONE, dev_.name);
-    if (error != 0) return fail(error, "failed to request wdg irq");
-    on_release([this] { watchdog_->free(dev_.name); });
-    log(log_level::info, "wdg irq registered");
-    kernel().busy(parse_time_.time());
-  }
+  // Linux's handler finds the processor through the driver data.
+  error = watchdog_.request(machine_, dev_, [this] { return driver_data_set_ ? rproc_.get() : nullptr; });
+  if (error != 0) return error;
+  on_release([this] { watchdog_.free(); });
 
   if (past_.knows_named_resets) reset_ = reset_control_get_optional(machine_, node, "mcu_rst", error);
   if (reset_ == nullptr && error == 0) reset_ = reset_control_get(machine_, node, error);
@@ -287,28 +234,6 @@ int stm32_rproc::get_state(std::uint32_t& state) {
   return m4_state_.map != nullptr ? m4_state_.map->read(m4_state_.reg, state) : 0;  // the whole register, as Linux
 }
 
-int stm32_rproc::request_mailboxes() {
-  for (mailbox& m : mailboxes_) {
-    if (&m == &mailboxes_[DETACH] && past_.detach != stm32_history::detach_op::mailbox) continue;
-    m.client.device = dev_.name;
-    m.client.tx_block = m.vq < 0;
-    m.client.tx_tout_ms = m.timeout_ms;
-    if (m.vq >= 0) m.client.rx_callback = [this, &m](const mbox_message&) { workqueue_->queue(m.vq_work); };
-    int error = 0;
-    m.chan = mbox_request_channel(machine_, dev_.node, m.client, m.name, error);
-    if (m.chan != nullptr) continue;
-    if (error == -os::EPROBE_DEFER) return fail(error, fmt::format("failed to request mailbox {}", m.name));
-    rproc_log(log_level::warning, fmt::format("cannot get {} mbox", m.name));
-  }
-  return 0;
-}
-
-void stm32_rproc::free_mailboxes() {
-  for (mailbox& m : mailboxes_) {
-    if (m.chan != nullptr) mbox_free_channel(*std::exchange(m.chan, nullptr));
-  }
-}
-
 remoteproc::rproc_ops stm32_rproc::make_ops() {
   using remoteproc::firmware;
   using remoteproc::rproc;
@@ -319,7 +244,7 @@ remoteproc::rproc_ops stm32_rproc::make_ops() {
   ops.stop = [this](rproc&) { return stop(); };
   ops.attach = [this](rproc&) { return attach(); };
   if (past_.detach != stm32_history::detach_op::none) ops.detach = [this](rproc&) { return detach(); };
-  ops.kick = [this](rproc&, int vqid) { kick(vqid); };
+  ops.kick = [this](rproc&, int vqid) { mailboxes_.kick(vqid); };
   ops.load = remoteproc::elf::load_segments;
   ops.parse_fw = [this, regions_prepared](rproc& r, const firmware& fw) {
     if (!regions_prepared) {
@@ -367,29 +292,7 @@ bool stm32_rproc::mappable(std::uint64_t pa) const {
 }
 
 int stm32_rproc::register_memory_regions() {
-  const auto regions = dev_.node.phandles("memory-region");
-  for (std::size_t i = 0; i < regions.size(); ++i) {
-    const auto windows = regions[i].reg();
-    if (windows.empty() || !regions[i].enabled() || regions[i].parent().name() != "reserved-memory") {
-      log(log_level::err, "unable to acquire memory-region");
-      return -EINVAL;
-    }
-    const dt::region region = windows[0];
-    const auto da = pa_to_da(region.base);
-    if (!da) {
-      log(log_level::err, fmt::format("memory region not valid {:#010x}", region.base));
-      return -EINVAL;
-    }
-    const std::string name = regions[i].base_name();
-    if (name == "vdev0buffer") {
-      rproc_->add_reserved_carveout(name, static_cast<unsigned>(i), static_cast<std::uint32_t>(region.base),
-                                    region.size);
-    } else {
-      rproc_->coredump_add_segment(*da, region.size);
-      rproc_->add_carveout(name, region.base, *da, region.size);
-    }
-  }
-  return 0;
+  return register_stm32_memory_regions(*rproc_, [this](dt::region r) { return pa_to_da(r.base); });
 }
 
 remoteproc::live_table stm32_rproc::loaded_table() {
@@ -413,38 +316,6 @@ remoteproc::live_table stm32_rproc::loaded_table() {
     table_pa_ = *pa;
   }
   return {.pa = table_pa_, .size = LOADED_TABLE_BYTES};
-}
-
-// ---------------------------------------------------------------------------------------------------------- mailboxes
-
-void stm32_rproc::kick(int vqid) {
-  if (vqid >= VIRTQUEUES) {
-    log(log_level::warning, fmt::format("WARNING: kick of virtqueue {}", vqid));
-    return;
-  }
-  for (const mailbox& m : mailboxes_) {
-    if (m.vq != vqid) continue;
-    if (m.chan == nullptr) return;
-    const int error = m.chan->send_message({});
-    if (error < 0) rproc_log(log_level::err, fmt::format("stm32_rproc_kick: failed ({}, err:{})", m.name, error));
-    return;
-  }
-}
-
-void stm32_rproc::receive(const mailbox& m) {
-  const os::mutex_guard guard(rproc_->lock());
-  if (rproc_->state() != rproc_state::running && rproc_->state() != rproc_state::attached) return;
-  if (rproc_->vq_interrupt(m.vq) == os::irqreturn::none) {
-    rproc_log(log_level::debug, fmt::format("no message found in vq{}", m.vq));
-  }
-}
-
-int stm32_rproc::request(mailbox_id id) {
-  const mailbox& m = mailboxes_[id];
-  if (m.chan == nullptr) return 0;
-  kernel().events().emit(fmt::format("remoteproc{}", rproc_->index()), "host.waits",
-                         {{"what", m.name}, {"limit", sc_core::sc_time(m.timeout_ms, sc_core::SC_MS)}});
-  return m.chan->send_message({});
 }
 
 // -------------------------------------------------------------------------------------------------- life-cycle hooks
@@ -483,7 +354,7 @@ int stm32_rproc::detach() {
     rproc_->rests_on("detach-op");
     return 0;
   }
-  if (request(DETACH) < 0) {
+  if (mailboxes_.ask(stm32_mailboxes::DETACH) < 0) {
     rproc_log(log_level::warning, "warning: remote FW detach without ack");
   }
   // So that it restarts by itself.
@@ -491,11 +362,7 @@ int stm32_rproc::detach() {
 }
 
 int stm32_rproc::stop() {
-  if (rproc_->state() != rproc_state::offline && rproc_->state() != rproc_state::crashed) {
-    if (request(SHUTDOWN) < 0) {
-      rproc_log(log_level::warning, "warning: remote FW shutdown without ack");
-    }
-  }
+  mailboxes_.ask_for_shutdown();
   if (const int error = set_hold_boot(true); error != 0) return error;
   if (const int error = reset_->assert_reset(); error != 0) {
     rproc_log(log_level::err, "failed to assert the reset");
@@ -520,7 +387,7 @@ int stm32_rproc::stop() {
 }  // namespace
 
 os::platform_driver stm32_rproc_driver(os::machine& machine, stm32_options options) {
-  if (!machine.tree().compatible(COMPATIBLE).empty()) parse_time_param(machine);
+  if (!machine.tree().compatible(COMPATIBLE).empty()) stm32_parse_time_param(machine);
   return {
       .name = "stm32-rproc",
       .compatible = {COMPATIBLE},

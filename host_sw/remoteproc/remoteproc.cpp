@@ -446,6 +446,10 @@ void rproc::impl::resource_cleanup() {
   dump_segments.clear();
 }
 
+void rproc::impl::release_firmware() {
+  if (ops.release_fw && self != nullptr) ops.release_fw(*self);
+}
+
 void rproc::impl::release_resources() {
   resource_cleanup();
   unprepare_device();
@@ -478,6 +482,7 @@ int rproc::impl::boot() {
       err("request_firmware failed: {}", error);
     } else {
       error = fw_boot(fw);
+      if (error != 0) release_firmware();
     }
   }
   if (error != 0) --power;
@@ -502,6 +507,7 @@ int rproc::impl::shutdown() {
     ++power;
     return past->shutdown_result(error);
   }
+  release_firmware();
   past->free_tables(*this);
   table_sz = 0;
   past->stopped();
@@ -594,6 +600,7 @@ int rproc::impl::boot_recovery() {
     err("request_firmware failed: {}", error);
   } else {
     error = past->restart(*this, fw);
+    if (error != 0) release_firmware();
   }
   if (error != 0) past->recovery_failed(*this);
   return error;

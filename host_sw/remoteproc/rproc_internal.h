@@ -93,6 +93,7 @@ struct rproc::impl : std::enable_shared_from_this<rproc::impl> {
   void free_clean_table();
   int request_firmware(firmware& fw);
   void resource_cleanup();
+  void release_firmware();
   /// resource_cleanup and what follows it at every end of a life: the device is unprepared, the heap copy freed.
   void release_resources();
   /// The life cycle comes to a point that rests on a fact which no source confirms: `topic` of the history's

@@ -46,6 +46,8 @@ struct rproc_ops {
   /// Vendor entries (types 128..512): 0 handled, 1 ignored, negative errno. `offset` is into the table.
   std::function<int(rproc&, std::uint32_t type, std::span<const std::byte> payload, std::size_t offset)> handle_rsc;
   std::function<void(rproc&)> coredump;
+  /// After a stop, and after a boot or a restart that failed: what parse_fw and load have taken is given back.
+  std::function<void(rproc&)> release_fw;
   std::function<unsigned long(rproc&)> panic;
 };
 
