@@ -281,6 +281,26 @@ TEST(parse_scenario, a_table_is_looked_at_by_the_names_of_its_fields) {
   EXPECT_THAT(message(HEAD + "steps: [{ table: { status: up } }]\n"), HasSubstr("must be a whole number, not 'up'"));
 }
 
+TEST(parse_scenario, a_file_is_an_image_or_a_container_with_what_is_wrong_in_it) {
+  const scenario s =
+      parsed(HEAD + STEPS +
+             "files: { a: rpmsg-echo, b: { container: rpmsg-echo, signature_length: 0, version: 2, cut: 8, "
+             "corrupt: segment } }\n");
+  EXPECT_FALSE(s.files.at(0).packed);
+  const auto& packed = s.files.at(1).packed;
+  ASSERT_TRUE(packed);
+  EXPECT_EQ(s.files[1].image.text, "rpmsg-echo");
+  EXPECT_THAT(packed->words, ElementsAre(std::pair<std::uint32_t, std::uint32_t>(4, 2),
+                                         std::pair<std::uint32_t, std::uint32_t>(12, 0)));
+  EXPECT_EQ(packed->cut_bytes, 8u);
+  EXPECT_TRUE(packed->corrupt_segment);
+
+  EXPECT_THAT(message(HEAD + STEPS + "files: { a: { contianer: x } }\n"), HasSubstr("did you mean 'container'?"));
+  EXPECT_THAT(message(HEAD + STEPS + "files: { a: { version: 2 } }\n"), HasSubstr("s.yaml:5:13: "));
+  EXPECT_THAT(message(HEAD + STEPS + "files: { a: { container: x, corrupt: hash } }\n"), HasSubstr("s.yaml:5:38: "));
+  EXPECT_THAT(message(HEAD + STEPS + "files: { a: { container: x, cut: 0 } }\n"), HasSubstr("s.yaml:5:34: "));
+}
+
 TEST(scenario_schema, has_the_keys_that_the_parser_takes) {
   std::ifstream in(RPSIM_SOURCE_DIR "/scenarios/schema/scenario.schema.json");
   const auto schema = nlohmann::json::parse(in);

@@ -287,7 +287,7 @@ int list(const std::string& directory, const resources& where) {
 
 int platforms(bool variants, const resources& where) {
   for (const platform_entry& p : list_platforms(where.platforms()))
-    say(stdout, fmt::format("{:<12} {}\n", p.name, p.model));
+    say(stdout, fmt::format("{:<14} {}\n", p.name, p.model));
   if (variants) {
     say(stdout, fmt::format("\nhost: core      {}\n", fmt::join(host_core_words(), ", ")));
     say(stdout, fmt::format("host: shutdown  {}\n", fmt::join(host_shutdown_words(), ", ")));

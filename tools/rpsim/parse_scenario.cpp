@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 
+#include "host_sw/optee/container.h"
 #include "host_sw/os/os.h"
 #include "host_sw/remoteproc/histories.h"
 #include "models/common/params.h"
@@ -75,6 +76,7 @@ const std::vector<key_table>& scenario_grammar() {
       {"scenario",
        {"scenario", "purpose", "platform", "cores", "files", "params", "host", "bootloader", "faults", "steps",
         "expect", "measure", "violates", "outcomes", "limit"}},
+      {"file", {"container", "magic", "version", "tlv_length", "signature_length", "image_length", "cut", "corrupt"}},
       {"core", {"as"}},
       {"host", {"core", "shutdown", "crash", "auto_boot"}},
       {"step",
@@ -118,6 +120,12 @@ struct ioctl_request {
 constexpr ioctl_request IOCTLS[] = {{"RPROC_SET_SHUTDOWN_ON_RELEASE", 0x4004B701},
                                     {"RPROC_GET_SHUTDOWN_ON_RELEASE", 0x8004B702}};
 
+constexpr std::pair<const char*, std::uint32_t> CONTAINER_WORDS[] = {{"magic", optee::MAGIC},
+                                                                     {"version", optee::VERSION},
+                                                                     {"tlv_length", optee::TLV_LENGTH},
+                                                                     {"signature_length", optee::SIGNATURE_LENGTH},
+                                                                     {"image_length", optee::IMAGE_LENGTH}};
+
 class parser : yaml_reader {
  public:
   parser(std::string file, const vocabulary& events) : yaml_reader(std::move(file), events) { result_.file = file_; }
@@ -159,7 +167,7 @@ class parser : yaml_reader {
     }
     if (const entry* e = get(m, "files")) {
       for (const entry& f : pairs(e->value, "files")) {
-        result_.files.emplace_back(placed(f.key, "a file's name"), placed(f.value, "a file's content"));
+        result_.files.push_back(read_file_entry(f));
       }
     }
     if (const entry* e = get(m, "params")) {
@@ -227,6 +235,32 @@ class parser : yaml_reader {
     if (const entry* e = get(m, "outcomes")) read_outcomes(e->value);
     const entry* e = get(m, "limit");
     result_.limit = e != nullptr ? time(e->value, "limit") : sc_core::sc_time(60, sc_core::SC_SEC);
+  }
+
+  /// An image, or a map that packs one.
+  firmware_file read_file_entry(const entry& f) {
+    firmware_file file{.name = placed(f.key, "a file's name"), .image = {}, .packed = {}};
+    if (!f.value.IsMap()) {
+      file.image = placed(f.value, "a file's content");
+      return file;
+    }
+    const map m = keys(f.value, "file", "a file");
+    if (const entry* e = need(m, "container", f.value, "a file that is not an image")) {
+      file.image = placed(e->value, "a container's image");
+    }
+    firmware_file::container& c = file.packed.emplace();
+    for (const auto& [key, offset] : CONTAINER_WORDS) {
+      if (const entry* e = get(m, key)) {
+        c.words.emplace_back(offset, static_cast<std::uint32_t>(number(e->value, key, 0, UINT32_MAX)));
+      }
+    }
+    if (const entry* e = get(m, "cut"))
+      c.cut_bytes = static_cast<std::uint32_t>(number(e->value, "cut", 1, UINT32_MAX));
+    if (const entry* e = get(m, "corrupt")) {
+      word_of(e->value, "what is corrupt", {"segment"});
+      c.corrupt_segment = true;
+    }
+    return file;
   }
 
   // ---- what differs with the host core's history

@@ -167,6 +167,18 @@ struct measure_spec {
   place where;
 };
 
+/// What the host finds under /lib/firmware.
+struct firmware_file {
+  /// The signed container of the image, as a TEE takes it, and what is wrong with it.
+  struct container {
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> words;  // of its header: offset, value
+    std::uint32_t cut_bytes = 0;                                 // taken from its end
+    bool corrupt_segment = false;                                // a bit of the first loaded one
+  };
+  placed_text name, image;
+  std::optional<container> packed;
+};
+
 /// What a boot loader did before Linux came up.
 struct bootloader_action {
   std::string core, file;  // "start CORE with FILE"
@@ -184,7 +196,7 @@ struct scenario {
   placed_text platform;
   std::map<std::string, placed_text> cores;  // label -> native | arm
   placed_text every_core;                    // -p core=…: native, or arm where a core can
-  std::vector<std::pair<placed_text, placed_text>> files;
+  std::vector<firmware_file> files;
   std::vector<std::pair<placed_text, std::string>> params;
   host_options host;
   std::vector<bootloader_action> bootloader;

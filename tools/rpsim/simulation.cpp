@@ -4,9 +4,11 @@
 #include <cstring>
 #include <set>
 
+#include "host_sw/optee/container.h"
 #include "host_sw/remoteproc/resource_table.h"
 #include "models/common/watchdog.h"
 #include "models/memory/memory.h"
+#include "tools/rpsim/elf_image.h"
 
 namespace rpsim::tool {
 
@@ -157,6 +159,33 @@ void simulation::choose_cores(const dt::tree& tree) {
   }
 }
 
+std::shared_ptr<const std::string> simulation::pack(const firmware_file& f, const std::string& image) {
+  auto file = optee::pack_container({image});
+  if (!file) {
+    refuse(f.image.where, fmt::format("{} is {}", f.image.text, file.error()));
+    return nullptr;
+  }
+  if (f.packed->cut_bytes > file->size()) {
+    refuse(f.image.where, fmt::format("the container of {} has only {} bytes", f.image.text, file->size()));
+    return nullptr;
+  }
+  if (f.packed->corrupt_segment) {
+    const auto segments = elf_segments(image);
+    const auto loaded = std::ranges::find_if(segments, [](const elf_segment& s) { return !s.content.empty(); });
+    if (loaded == segments.end()) {
+      refuse(f.image.where, fmt::format("{} has no segment to corrupt", f.image.text));
+      return nullptr;
+    }
+    const std::size_t images = file->size() - (image.size() + 7) / 8 * 8;
+    (*file)[images + static_cast<std::size_t>(loaded->content.data() - image.data())] ^= 1;
+  }
+  for (const auto& [offset, value] : f.packed->words) {
+    for (unsigned i = 0; i < sizeof value; ++i) (*file)[offset + i] = static_cast<char>(value >> (8 * i));
+  }
+  file->erase(file->size() - f.packed->cut_bytes);
+  return std::make_shared<const std::string>(std::move(*file));
+}
+
 void simulation::load_images(const dt::tree& tree, const resources& where, host::options& to) {
   const auto image = [&](const std::string& key, const std::string& value, place at, const dt::node& core) {
     std::shared_ptr<const std::string>& slot = images_[key];
@@ -175,9 +204,11 @@ void simulation::load_images(const dt::tree& tree, const resources& where, host:
   const auto key_of = [](const std::string& value, const dt::node& core) {
     return core ? fmt::format("{} for {}", value, core.label()) : value;
   };
-  for (const auto& [name, value] : scenario_.files) {
-    const dt::node core = resources::core_of_firmware(tree, name.text);
-    if (auto content = image(key_of(value.text, core), value.text, value.where, core)) to.firmware[name.text] = content;
+  for (const firmware_file& f : scenario_.files) {
+    const dt::node core = resources::core_of_firmware(tree, f.name.text);
+    auto content = image(key_of(f.image.text, core), f.image.text, f.image.where, core);
+    if (content && f.packed) content = pack(f, *content);
+    if (content) to.firmware[f.name.text] = content;
   }
   for (const bootloader_action& b : scenario_.bootloader) {
     booted_images_.push_back(image(key_of(b.file, tree.by_label(b.core)), b.file, b.where, tree.by_label(b.core)));

@@ -123,6 +123,8 @@ class simulation final : private trace_sink, private system_view {
   /// A parameter's value is judged where a model declares it; this gives the refusal its place in the scenario.
   bool refuse_value(const run_options& options, std::string_view why);
   void choose_cores(const dt::tree& tree);
+  /// The container of an image, with what the scenario has wrong in it; nullptr: refused.
+  std::shared_ptr<const std::string> pack(const firmware_file& f, const std::string& image);
   void load_images(const dt::tree& tree, const resources& where, host::options& to);
   void check_names();
   system_facts facts();

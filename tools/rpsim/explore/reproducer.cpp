@@ -95,7 +95,10 @@ std::string reproducer(const std::string& original, const probe_options& o, cons
                   what.empty() ? fmt::format("schedule {}", o.schedule) : fmt::format("{}", fmt::join(what, " and ")),
                   to_string(f.what), f.detail);
   root["platform"] = absolute(s.platform.text, original);
-  for (auto entry : root["files"]) entry.second = absolute(entry.second.as<std::string>(), original);
+  for (auto entry : root["files"]) {
+    YAML::Node image = entry.second.IsMap() ? entry.second["container"] : entry.second;
+    image = absolute(image.as<std::string>(), original);
+  }
   root["host"]["core"] = s.host.core.text;
   root["host"]["shutdown"] = s.host.shutdown.text;
   root["host"]["crash"] = s.host.crash.text;
