@@ -130,8 +130,8 @@ TEST(parse_scenario, a_wrong_word_is_refused_with_its_place_and_the_right_one) {
             "s.yaml:5:12: an invariant cannot be 'vring-bound'; did you mean 'vring-bounds'?");
   EXPECT_EQ(message(HEAD + "steps: [ecoh start > /f]\n"),
             "s.yaml:4:9: the shell has no command 'ecoh'; did you mean 'echo'?");
-  EXPECT_EQ(message(HEAD + "steps: [{ wait: { event: core.wif } }]\n"),
-            "s.yaml:4:26: wait: no event is called 'core.wif'; did you mean 'core.wfi'?");
+  EXPECT_EQ(message(HEAD + "steps: [{ wait: { event: core.wfii } }]\n"),
+            "s.yaml:4:26: wait: no event is called 'core.wfii'; did you mean 'core.wfi'?");
   EXPECT_EQ(message(HEAD + "steps: [{ run: cat /f, expect: EBUSSY }]\n"),
             "s.yaml:4:32: a result is 0, an errno's name, killed, lost or any, not 'EBUSSY'; did you mean 'EBUSY'?");
   EXPECT_EQ(message(HEAD + STEPS + "expect: [{ state: { remoteproc0: offlin } }]\n"),
