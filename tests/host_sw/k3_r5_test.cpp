@@ -167,7 +167,7 @@ TEST_F(k3_r5, a_split_core_0_has_half_of_the_doubled_tcm_windows) {
   in_thread([&] {
     EXPECT_EQ(echo("start", 0), 0);
     EXPECT_EQ(bytes(0x78000200 + 12, 5), "rpsim");
-    EXPECT_EQ(bytes(0x78100000, 15), "k3-am64x-r5f0_0");
+    EXPECT_NE(bytes(0x78100200 + 12, 5), "rpsim");
   });
 }
 
@@ -181,7 +181,7 @@ TEST_F(k3_r5_btcm_low, btcm_is_at_zero) {
   in_thread([&] {
     EXPECT_EQ(echo("start", 0), 0);
     EXPECT_EQ(bytes(0x78100200 + 12, 5), "rpsim");
-    EXPECT_EQ(bytes(0x78000000, 15), "k3-am64x-r5f0_0");
+    EXPECT_NE(bytes(0x78000200 + 12, 5), "rpsim");
     host->kernel().msleep(20);
   });
   EXPECT_EQ(settings(1).config(), ATCM_EN | BTCM_EN);
