@@ -233,7 +233,9 @@ std::string probe::state(const std::string& remoteproc) const { return std::stri
 /// True if it went well; else the trouble is said.
 bool probe::give(const std::string& word, const std::string& remoteproc, const std::string& wanted) {
   const command_result r = sim_->type(fmt::format("echo {} > /sys/class/remoteproc/{}/state", word, remoteproc));
-  if (r.result != "0") {
+  if (state(remoteproc).empty()) {
+    trouble_ = fmt::format("there is no {}", remoteproc);
+  } else if (r.result != "0") {
     trouble_ = fmt::format("echo {}: {}, in state {}", word, r.result, state(remoteproc));
   } else if (state(remoteproc) != wanted) {
     trouble_ = fmt::format("echo {}: 0, and still {}", word, state(remoteproc));
@@ -268,7 +270,7 @@ bool probe::go_round(const std::string& remoteproc) {
   if (now == "running") return give("stop", remoteproc, "offline") && start("running");
   if (now == "detached") return start("attached") && give("detach", remoteproc, "detached");
   if (now == "attached") return give("detach", remoteproc, "detached") && start("attached");
-  trouble_ = fmt::format("{} is {} for good", remoteproc, now);
+  trouble_ = now.empty() ? fmt::format("there is no {}", remoteproc) : fmt::format("{} is {} for good", remoteproc, now);
   return false;
 }
 
