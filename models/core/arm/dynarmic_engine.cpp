@@ -386,14 +386,45 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
       }
     }
     const arm_instruction i = instruction_at(pc);
-    // The library has written back the base of these before their first access.
-    if (i.length() == 4 && (i.code & 0x0E200E00) == 0x0C200A00 && (!i.thumb || i.code >> 28 == 0xE)) {
-      const std::uint32_t bytes = 4 * (i.code & 0xFF);
-      std::uint32_t& base = jit_->Regs()[i.code >> 16 & 15];
-      base = (i.code & 1U << 23) != 0 ? base - bytes : base + bytes;
-    }
+    undo_writeback(i);
     sites_.insert(pc);
     jit_->InvalidateCacheRange(pc, i.length());
+  }
+
+  /// The library writes back the base of some before their (first) access: VLDM and VSTM, and in Arm state every load
+  /// and store of a single register or of two.
+  void undo_writeback(const arm_instruction& i) {
+    auto& r = jit_->Regs();
+    const std::uint32_t c = i.code;
+    std::uint32_t offset = 0;
+    if (i.length() == 4 && (c & 0x0E200E00) == 0x0C200A00 && (!i.thumb || c >> 28 == 0xE)) {
+      offset = 4 * (c & 0xFF);
+    } else if (i.thumb || ((c & 1U << 24) != 0 && (c & 1U << 21) == 0)) {
+      return;
+    } else if ((c & 0x0C000000) == 0x04000000) {
+      offset = (c & 1U << 25) != 0 ? shifted(r[c & 15], c) : c & 0xFFF;
+    } else if ((c & 0x0E000090) == 0x00000090 && (c & 0x60) != 0) {
+      offset = (c & 1U << 22) != 0 ? (c >> 4 & 0xF0) | (c & 15) : r[c & 15];
+    } else {
+      return;
+    }
+    std::uint32_t& base = r[c >> 16 & 15];
+    base = (c & 1U << 23) != 0 ? base - offset : base + offset;
+  }
+
+  /// The offset of an Arm-state load or store by register: shifted by an immediate.
+  std::uint32_t shifted(std::uint32_t value, std::uint32_t code) const {
+    const unsigned by = code >> 7 & 31;
+    switch (code >> 5 & 3) {
+      case 0:
+        return value << by;
+      case 1:
+        return by == 0 ? 0 : value >> by;
+      case 2:
+        return static_cast<std::uint32_t>(static_cast<std::int32_t>(value) >> (by == 0 ? 31 : by));
+      default:  // RRX, ROR
+        return by == 0 ? (jit_->Cpsr() >> 29 & 1) << 31 | value >> 1 : std::rotr(value, static_cast<int>(by));
+    }
   }
 
   // ---- events from generated code
