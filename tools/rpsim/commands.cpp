@@ -392,8 +392,8 @@ std::string_view footnote(const std::string& topic) {
       if (u.topic == topic) return u.footnote;
     }
   }
-  const auto fact = std::ranges::find(HOST_LIFE_FACTS, topic, &remoteproc::unconfirmed::topic);
-  return fact != HOST_LIFE_FACTS.end() ? fact->footnote : "";
+  const auto fact = std::ranges::find(UNCONFIRMED_FACTS, topic, &remoteproc::unconfirmed::topic);
+  return fact != UNCONFIRMED_FACTS.end() ? fact->footnote : "";
 }
 
 /// The scenarios in a table for each of their folders, under what the folder's README.md says.

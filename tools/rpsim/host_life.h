@@ -13,14 +13,18 @@
 
 namespace rpsim::tool {
 
-/// What a run in which the host loses its power, or is reset, rests on: `host-` and the kind of host.power_cycle.
-inline constexpr std::array<remoteproc::unconfirmed, 2> HOST_LIFE_FACTS{{
+/// What no source confirms, and a run rests on that comes past it: a host that loses its power or is reset (`host-` and
+/// the kind of host.power_cycle); an M4 that is reset while a flag of the IPCC is set.
+inline constexpr std::array<remoteproc::unconfirmed, 3> UNCONFIRMED_FACTS{{
     {"host-reset",
      "What of a host's reset reaches the remote core no source at hand says; here nothing of it does "
      "(models/FIDELITY.md, host life)."},
     {"host-standby",
      "That a remote core and its SRAMs work on while the host is in Standby is assumed: no source at hand says so, and "
      "reference/stm32mp1.md §1 calls only RETRAM kept (models/FIDELITY.md, host life)."},
+    {"mcurst-ipcc",
+     "The M4 was reset while a flag of the IPCC was set: that MCURST leaves the flags as they are is assumed "
+     "(reference/stm32mp1.md §4.1)."},
 }};
 
 class host_life {

@@ -34,7 +34,7 @@ struct run_report {
   std::vector<check_result> checks;  // steps that went wrong come first, then expectations
   std::vector<measure_summary> measures;
   std::vector<violation_summary> violations;
-  std::vector<std::string> unconfirmed;  // topics of rproc.unconfirmed and HOST_LIFE_FACTS: what the outcome rests on
+  std::vector<std::string> unconfirmed;  // topics of rproc.unconfirmed and UNCONFIRMED_FACTS: what the outcome rests on
   std::vector<std::string> problems;     // refused: the messages; broken: what broke
   std::uint64_t simulated_ps = 0, events = 0;
   double wall_seconds = 0;

@@ -616,12 +616,15 @@ void simulation::on_event(const event& e) {
   ++event_count_;
   bool changed = states_.on_event(e);
   if (e.name == "rproc.unconfirmed") unconfirmed_.emplace(e.text("topic"));
+  if (e.name == "ipcc.set") ++ipcc_flags_;
+  if (e.name == "ipcc.cleared") --ipcc_flags_;
+  if (e.name == "reset.assert" && ipcc_flags_ != 0) unconfirmed_.emplace("mcurst-ipcc");  // UNCONFIRMED_FACTS
   if (e.name == "host.booted") {
     read_initial_states();
     life_->booted();
   }
   if (e.name == "host.power_cycle") {
-    unconfirmed_.emplace(fmt::format("host-{}", e.text("kind")));  // HOST_LIFE_FACTS
+    unconfirmed_.emplace(fmt::format("host-{}", e.text("kind")));  // UNCONFIRMED_FACTS
     states_.forget(REMOTEPROC);
     changed = true;
   }

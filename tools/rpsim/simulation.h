@@ -87,7 +87,8 @@ class simulation final : private trace_sink, private system_view {
   const std::map<std::string, std::shared_ptr<const std::string>>& images() const { return images_; }
   /// Whose each TI-SCI host number is: "host", or a core's label.
   std::map<std::uint32_t, std::string> ti_sci_hosts() const;
-  /// Topics of rproc.unconfirmed and of HOST_LIFE_FACTS, in order of name.
+  /// Topics of rproc.unconfirmed and of UNCONFIRMED_FACTS, in order of name.
+  unsigned ipcc_flags_ = 0;  // that are set
   const std::set<std::string>& unconfirmed() const { return unconfirmed_; }
   std::uint64_t event_count() const { return event_count_; }
   /// Cores that -p core=arm asked for and that have no engine.
