@@ -13,13 +13,19 @@
 #include "models/rti/rti.h"
 #include "models/scenario_control/scenario_control.h"
 #include "models/stm32/stm32_exti.h"
+#include "models/stm32/stm32_gpio.h"
+#include "models/stm32/stm32_hsem.h"
 #include "models/stm32/stm32_pwr.h"
 #include "models/stm32/stm32_rcc.h"
 #include "models/stm32/stm32_tamp.h"
 #include "models/stm32/stm32_wwdg.h"
+#include "models/stub/stub.h"
 #include "models/ti_sci/device_manager.h"
 #include "models/ti_sci/secure_proxy.h"
 #include "models/timer/dm_timer.h"
+#include "models/timer/stm32_tim.h"
+#include "models/uart/k3_uart.h"
+#include "models/uart/stm32_usart.h"
 #include "platforms/platform.h"
 
 namespace rpsim {
@@ -61,6 +67,12 @@ void register_models(model_factory& factory) {
   factory.add<stm32_tamp>("st,stm32-tamp");
   factory.add<stm32_exti>("st,stm32mp1-exti");
   factory.add<stm32_wwdg>("rpsim,stm32mp1-wwdg");
+  factory.add<stm32_hsem>("st,stm32-hwspinlock");
+  factory.add<stm32_gpio>("rpsim,stm32mp1-gpio");
+  factory.add<stm32_tim>("rpsim,stm32mp1-tim");
+  factory.add<stm32_usart>("st,stm32h7-uart");
+  factory.add<k3_uart>("ti,am64-uart");
+  factory.add<stub>("rpsim,stub");
 }
 
 }  // namespace rpsim

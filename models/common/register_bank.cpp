@@ -80,7 +80,9 @@ void register_bank::transport(tlm::tlm_generic_payload& payload, [[maybe_unused]
               fmt::format("module state {}", to_string(power_->read())));
     return;
   }
-  if (payload.get_data_length() != 4 || offset % 4 != 0) [[unlikely]] {
+  const unsigned length = payload.get_data_length();
+  const bool part = narrow_ && (length == 1 || length == 2) && offset % length == 0;
+  if ((length != 4 || offset % 4 != 0) && !part) [[unlikely]] {
     bus_error(context_, label_, payload, tlm::TLM_BURST_ERROR_RESPONSE, "registers are 32 bits wide and aligned");
     return;
   }
@@ -93,10 +95,12 @@ void register_bank::transport(tlm::tlm_generic_payload& payload, [[maybe_unused]
     return;
   }
   const slot s = slots_[offset / 4];
+  const unsigned shift = 8 * (offset % 4);
   std::uint32_t value = 0;
   if (payload.is_write()) {
     if (s.owner != nullptr && s.owner->access_ != access::ro) {
-      std::memcpy(&value, payload.get_data_ptr(), 4);
+      std::memcpy(&value, payload.get_data_ptr(), length);
+      value <<= shift;
       if (s.owner->write_) {
         s.owner->write_(s.index, value);
       } else {
@@ -107,9 +111,12 @@ void register_bank::transport(tlm::tlm_generic_payload& payload, [[maybe_unused]
     if (s.owner != nullptr && s.owner->access_ != access::wo) {
       value = s.owner->read_ ? s.owner->read_(s.index) : s.owner->values_[s.index];
     }
-    std::memcpy(payload.get_data_ptr(), &value, 4);
+    value >>= shift;
+    std::memcpy(payload.get_data_ptr(), &value, length);
   }
   payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  if (s.owner == nullptr) [[unlikely]]
+    unmodelled_access(context_, label_, payload);
 }
 
 unsigned register_bank::transport_debug(tlm::tlm_generic_payload& payload) {

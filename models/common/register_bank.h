@@ -18,7 +18,8 @@ enum class access : std::uint8_t { ro, wo, rw };
 
 /// Rules of a bank: accesses are 32 bits wide and aligned (TLM_BURST_ERROR_RESPONSE / TLM_BYTE_ENABLE_ERROR_RESPONSE
 /// otherwise); a read of `wo` gives 0, a write to `ro` is ignored; an offset without a register is a bus error unless
-/// the bank says otherwise (reads_as_zero). When the block's module state is not `enable` every access is a bus error.
+/// the bank says otherwise (reads_as_zero; each such access is an unmodelled.access). When the block's module state is
+/// not `enable` every access is a bus error.
 class register_bank final : public target_port::handler {
  public:
   class reg {
@@ -43,6 +44,9 @@ class register_bank final : public target_port::handler {
   register_bank(sim_context& context, std::string label, std::uint32_t size_bytes);
   reg& add(std::uint32_t offset, std::string name, access a, std::uint32_t reset = 0);
   void reads_as_zero(bool yes) { reads_as_zero_ = yes; }
+  /// Bytes and halfwords are taken, too: a read gives that part of the register, a write leaves zeros in the rest of
+  /// the word (for registers that hold no more than what is accessed so).
+  void narrow_accesses(bool yes) { narrow_ = yes; }
   /// The port that says whether the block answers; nullptr: always on.
   void powered_by(sc_core::sc_in<module_state>* port) { power_ = port; }
   /// Every stored value back to its reset value; callbacks are not called.
@@ -65,7 +69,7 @@ class register_bank final : public target_port::handler {
   sim_context& context_;
   std::string label_;
   std::uint32_t size_;
-  bool reads_as_zero_ = false;
+  bool reads_as_zero_ = false, narrow_ = false;
   sc_core::sc_in<module_state>* power_ = nullptr;
   std::vector<std::unique_ptr<reg>> regs_;
   std::vector<slot> slots_;  // by offset / 4

@@ -49,6 +49,12 @@ stm32_rcc::stm32_rcc(sc_core::sc_module_name name, sim_context& context, const d
   add_clock(2, "APB1DIVR", DIVIDE_BY_2);
   add_clock(3, "APB2DIVR", DIVIDE_BY_2);
   add_clock(4, "APB3DIVR", DIVIDE_BY_2);
+  // From these firmware computes the M4's clock (reference/stm32mp1.md §6). Nothing hangs on them here.
+  bank_.add(RCK3SELR, "RCK3SELR", access::ro, READY | HSE);
+  bank_.add(PLL3CR, "PLL3CR", access::ro, 0x73);
+  bank_.add(PLL3CFGR1, "PLL3CFGR1", access::ro, (34 - 1) | (2 - 1) << 16);
+  bank_.add(PLL3CFGR2, "PLL3CFGR2", access::ro, (2 - 1) | (17 - 1) << 8 | (37 - 1) << 16);
+  bank_.add(PLL3FRACR, "PLL3FRACR", access::ro, 1U << 16 | 0x1A04 << 3);
   bank_.add(MP_BOOTCR, "MP_BOOTCR", access::rw).on_write([this](unsigned, std::uint32_t v) {
     bank_.set(MP_BOOTCR, v & 3);
   });

@@ -30,6 +30,11 @@ class stm32_rcc final : public model, public host_reset_listener, private target
   static constexpr std::uint32_t MP_GRSTCSETR = 0x404;  // [1] MCURST, reads 1 until it is done; [0] MPSYSRST
   static constexpr std::uint32_t MCUDIVR = 0x830;       // [3:0] divide by 2^n, 512 at most; [31] ready
   static constexpr std::uint32_t APB1DIVR = 0x834;      // [2:0] divide by 2^n, 16 at most; [31] ready; then APB2, APB3
+  static constexpr std::uint32_t RCK3SELR = 0x820;      // [1:0] PLL3's reference: 1 HSE; [31] ready
+  static constexpr std::uint32_t PLL3CR = 0x880;        // [0] on, [1] ready, [6:4] outputs P, Q, R
+  static constexpr std::uint32_t PLL3CFGR1 = 0x884;     // [8:0] N - 1, [21:16] M - 1
+  static constexpr std::uint32_t PLL3CFGR2 = 0x888;     // [6:0] P - 1, [14:8] Q - 1, [22:16] R - 1
+  static constexpr std::uint32_t PLL3FRACR = 0x88C;     // [15:3] fraction of N, in 1/8192; [16] taken over
   static constexpr std::uint32_t MC_RSTSCLRR = 0xC00;   // why the M4 was reset; write 1: clear
   // Pairs: write 1 sets at the offset, write 1 clears 4 further, both read what is set. Nothing hangs on them here.
   static constexpr std::uint32_t APB4RSTSETR = 0x180;     // APB4, APB5, AHB5, AHB6, TZAHB6

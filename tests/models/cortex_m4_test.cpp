@@ -108,6 +108,16 @@ TEST_F(cortex_m4_program, vectors_of_zeros_end_in_a_lockup_and_not_in_a_loop) {
   EXPECT_TRUE(c.bus.outputs.empty());
 }
 
+TEST_F(cortex_m4_program, an_exclusive_store_succeeds_in_memory_that_is_reached_over_the_bus) {
+  core_under_test c(context, node, "m4");
+  // ldr r0,=OUT; movs r2,#7; again: ldrex r1,[r0]; strex r3,r2,[r0]; cmp r3,#0; bne again; wfi
+  c.code(MAIN, {0x4804, 0x2207, 0xE850, 0x1F00, 0xE840, 0x2300, 0x2B00, 0xD1F9, WFI, WFI});
+  c.words(MAIN + 20, {OUT});
+  run(c);
+  EXPECT_THAT(c.bus.values(0), testing::ElementsAre(7u));
+  EXPECT_TRUE(c.core.in_wfi());
+}
+
 TEST_F(cortex_m4_program, the_quantum_changes_nothing_that_can_be_seen) {
   ASSERT_TRUE(context.params.set("short.quantum", "100ns").has_value());
   ASSERT_TRUE(context.params.set("long.quantum", "10us").has_value());

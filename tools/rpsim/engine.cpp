@@ -8,6 +8,8 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <optional>
+#include <tuple>
 
 #include "tools/rpsim/diagnostics.h"
 #include "tools/rpsim/elf_image.h"
@@ -48,22 +50,53 @@ class console_writer final : public trace_sink {
   output& out_;
 };
 
-/// Registers that somebody reached and no model has.
+/// What somebody reached and no model has: registers of stubs and of partly modelled blocks, and addresses that were
+/// answered with an error.
 class unmodelled_collector final : public trace_sink {
  public:
   void on_event(const event& e) override {
-    if (e.name != "bus.error" || e.text("reason").starts_with("module state")) return;
-    ++seen_[fmt::format("0x{:08x} {} by {}: {} ({})", e.number("address"), e.text("kind"), e.text("initiator"),
-                        e.source, e.text("reason"))];
+    if (e.name == "unmodelled.access") {
+      access& a = registers_[{std::string(e.source), e.number("offset"), std::string(e.text("by"))}];
+      a.name = e.text("register");
+      const bool write = e.text("kind") == "write";
+      std::optional<std::uint64_t>& first = write ? a.first_written : a.first_read;
+      if (!first) first = e.number("value");
+      ++(write ? a.writes : a.reads);
+    } else if (e.name == "bus.error" && !e.text("reason").starts_with("module state")) {
+      ++errors_[{std::string(e.source), e.number("address"), std::string(e.text("initiator")),
+                 fmt::format("{} ({})", e.text("kind"), e.text("reason"))}];
+    }
   }
   std::string text() const {
-    std::string out = seen_.empty() ? "  nothing unmodelled was reached\n" : "";
-    for (const auto& [what, count] : seen_) out += fmt::format("  unmodelled  {}, {} times\n", what, count);
+    if (registers_.empty() && errors_.empty()) return "  nothing unmodelled was reached\n";
+    std::string out;
+    for (const auto& [key, a] : registers_) {
+      const auto& [block, offset, by] = key;
+      out += fmt::format("  unmodelled  {} +0x{:03x}{}{} by {}:", block, offset, a.name.empty() ? "" : " ", a.name, by);
+      if (a.first_read)
+        out += fmt::format(" {}, first 0x{:x}{}", times(a.reads, "read"), *a.first_read, a.first_written ? ";" : "");
+      if (a.first_written) out += fmt::format(" {}, first 0x{:x}", times(a.writes, "write"), *a.first_written);
+      out += '\n';
+    }
+    for (const auto& [key, count] : errors_) {
+      const auto& [block, address, by, what] = key;
+      out += fmt::format("  unanswered  {} 0x{:08x} by {}: {}, {}\n", block, address, by, what, times(count, "time"));
+    }
     return out;
   }
 
  private:
-  std::map<std::string, unsigned> seen_;
+  struct access {
+    std::string name;
+    unsigned reads = 0, writes = 0;
+    std::optional<std::uint64_t> first_read, first_written;
+  };
+  static std::string times(unsigned n, std::string_view noun) {
+    return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+  }
+
+  std::map<std::tuple<std::string, std::uint64_t, std::string>, access> registers_;  // block, offset, by
+  std::map<std::tuple<std::string, std::uint64_t, std::string, std::string>, unsigned> errors_;
 };
 
 /// Every reader of a run that writes a file.
@@ -102,7 +135,7 @@ class writers {
     if (o.unmodelled) {
       auto collector = std::make_unique<unmodelled_collector>();
       unmodelled_ = collector.get();
-      add(std::move(collector), trace_level::protocol);
+      add(std::move(collector), trace_level::detail);
     }
     for (const auto& out : outputs_) flush_.add(*out);
     trace_.add(flush_);

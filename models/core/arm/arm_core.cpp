@@ -78,7 +78,7 @@ void arm_core::boot() {
 }
 
 void arm_core::step() {
-  if (exact_wanted_) {
+  if (exact_wanted_ || engine_->stores_exclusively()) {
     exact_wanted_ = false;
     catch_up();
     if (interrupted()) return;

@@ -116,6 +116,9 @@ class arm_engine {
   virtual void trap_fp(bool on) = 0;
   virtual bool fp_trapped() const = 0;
   virtual void clear_exclusive() = 0;
+  /// The next instruction is an exclusive store: one that is annulled has spent its reservation, so that step() has to
+  /// be called when its write can be carried out.
+  virtual bool stores_exclusively() = 0;
 
   /// Memory that run() reaches directly, in pages of 4 KiB: [base, base + bytes) at `host`. Replaces what was there.
   /// Not in a client call.
@@ -145,7 +148,7 @@ struct arm_engine_module {
   std::unique_ptr<arm_engine> (*make)(arm_engine_client& client, const arm_engine_options& options);
   std::shared_ptr<arm_exclusive_monitor> (*make_monitor)(unsigned processors);
 };
-constexpr std::uint32_t ARM_ENGINE_VERSION = 1;
+constexpr std::uint32_t ARM_ENGINE_VERSION = 2;
 
 /// Loads the module (once a process; it stays). @throws std::runtime_error with the reason if it cannot be loaded.
 const arm_engine_module& load_arm_engine(const std::string& path);

@@ -263,6 +263,13 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
   }
   bool fp_trapped() const override { return fp_trapped_; }
   void clear_exclusive() override { jit_->ClearExclusiveState(); }
+  bool stores_exclusively() override {
+    const arm_instruction i = instruction_at(jit_->Regs()[15]);
+    if (!i.thumb) return (i.code & 0x0F900FF0) == 0x01800F90;
+    const std::uint32_t operation = i.code & 0xF0;  // of the byte, halfword and doubleword forms
+    return (i.code & 0xFFF00000) == 0xE8400000 ||
+           ((i.code & 0xFFF00000) == 0xE8C00000 && (operation == 0x40 || operation == 0x50 || operation == 0x70));
+  }
 
   void map(std::uint32_t base, std::uint64_t bytes, unsigned char* host, memory_access access) override {
     const std::uint64_t first = (std::uint64_t{base} + PAGE_BYTES - 1) / PAGE_BYTES;
@@ -364,6 +371,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
 
   /// The instruction reached past mapped memory once. This time, too?
   bool probe() {
+    if (stores_exclusively()) return false;
     const std::uint64_t end = end_;
     const bool done = execute_one(mode::probing);
     end_ = end;
