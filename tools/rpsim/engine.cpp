@@ -245,7 +245,8 @@ std::vector<problem> override_host(scenario& s, const run_options& o) {
   return wrong;
 }
 
-run_report run_scenario(const std::string& file, const run_options& options, const resources& where) {
+run_report run_scenario(const std::string& file, const run_options& options, const resources& where,
+                        const player& play) {
   const auto start = std::chrono::steady_clock::now();
   run_report report;
   report.file = file;
@@ -269,7 +270,11 @@ run_report run_scenario(const std::string& file, const run_options& options, con
     for (const std::string& label : sim.left_native())
       fmt::print(stderr, "{}: {} has no Arm engine and runs natively\n", file, label);
     writers files(sim.events(), s, options, where, sim, report);
-    sim.run();
+    if (play != nullptr) {
+      play(sim, s);
+    } else {
+      sim.run();
+    }
     judge(report, sim, s);
     if (!options.artifacts.empty()) {
       for (const auto& [name, content] : sim.artifacts()) {

@@ -3,6 +3,7 @@
 // SystemC kernel cannot be had twice.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,8 +28,12 @@ struct run_options {
 /// host.core and the like from the command line; then what holds for that host core is left.
 std::vector<problem> override_host(scenario& s, const run_options& o);
 
-/// Everything, from reading the file to the verdict on standard output (and problems on standard error).
-run_report run_scenario(const std::string& file, const run_options& options, const resources& where);
+class simulation;
+/// Everything, from reading the file to the verdict on standard output (and problems on standard error). `play`, if
+/// given, takes the simulation from begin() to finish() in place of its run().
+using player = std::function<void(simulation&, const scenario&)>;
+run_report run_scenario(const std::string& file, const run_options& options, const resources& where,
+                        const player& play = nullptr);
 
 /// As far as can be said before simulated time starts. The report is `passed` or `refused`; `warnings` is about guest
 /// data, which Linux would refuse or take at the step that loads it.

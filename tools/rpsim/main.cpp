@@ -13,6 +13,7 @@
 #include "tools/rpsim/commands.h"
 #include "tools/rpsim/diagnostics.h"
 #include "tools/rpsim/explore/explore.h"
+#include "tools/rpsim/gdb/server.h"
 #include "tools/rpsim/output.h"
 
 int sc_main(int, char**) { return 0; }  // Debian's libsystemc wants one; it is never called
@@ -35,6 +36,7 @@ class command_line {
     add_params();
     add_matrix();
     add_explore();
+    add_gdb();
   }
 
   int go(int argc, char** argv) {
@@ -200,11 +202,31 @@ class command_line {
     });
   }
 
+  void add_gdb() {
+    CLI::App* c = command("gdb", "Run a scenario with gdb looking into its Arm cores; see docs/gdb.md",
+                          "rpsim gdb scenarios/k3/graceful-shutdown.yaml -p core=arm");
+    c->add_option("FILE", explore_.file, "a scenario with a core `as: arm`")->required();
+    settings(c);
+    c->add_option("--port", port_, "on 127.0.0.1; 0: any that is free")->capture_default_str()->type_name("N");
+    c->add_option("--seed", run_.run.seed, "seed of every random draw")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    c->add_flag_function(
+        "-v", [this](std::int64_t n) { run_.run.verbosity = static_cast<int>(n); },
+        "more detail; -vv: every bus access");
+    c->add_flag_function(
+        "-q,--quiet", [this](std::int64_t) { run_.run.verbosity = -1; }, "the verdict only");
+    c->add_option("--trace", run_.run.trace, "the trace as JSON lines")->type_name("FILE");
+    c->add_flag("--console", run_.run.console, "show what firmware prints");
+    c->callback([this] { status_ = gdb::debug(explore_.file, port_, run_.run, resources::find()); });
+  }
+
   CLI::App app_{"Co-simulates a SoC's host and its remote processors, from scenario files."};
   run_command_options run_;
   matrix_options matrix_;
   explore_options explore_;
   std::string directory_;
+  std::uint16_t port_ = gdb::DEFAULT_PORT;
   bool variants_ = false;
   int status_ = 0;
 };

@@ -18,6 +18,7 @@ constexpr unsigned MOST_CORES = 16;
 
 arm_core::arm_core(sc_core::sc_module_name name, sim_context& context, const dt::node& node, arm_profile profile)
     : remote_core(name, context, node),
+      profile_(profile),
       quantum_(
           context.params.time({label() + ".quantum", provenance::assumed, "accuracy of the simulation, not hardware",
                                "how far code that touches nothing may run ahead of simulated time"},
@@ -48,6 +49,7 @@ void arm_core::boot() {
   engine_->clear_exclusive();
   exact_ = true;
   exact_wanted_ = settled_ = false;
+  if (debug_ != nullptr) debug_->reached.reset();
   while (!enter_reset_state()) {
     sc_core::wait(wake_event());
     settle();
@@ -57,6 +59,7 @@ void arm_core::boot() {
     settle();
     refresh();
     renew_memory();
+    if (debug_ != nullptr) obey_debugger();
     if (lockup_) {
       catch_up();
       stop("core.lockup", *lockup_);
@@ -68,20 +71,24 @@ void arm_core::boot() {
       take_interrupt();
     } else if (asleep_) {
       sleep();
+    } else if (debug_ != nullptr && debug_->order == debug_order::step) {
+      catch_up();
+      if (!interrupted() && step()) debug_->reached = debug_stop{};
     } else if (const std::uint64_t cycles = budget(); cycles != 0) {
       exact_ = false;
       const arm_engine::stop why = engine_->run(cycles);
       account();
-      if (why == arm_engine::stop::synchronise) step();
+      if (why == arm_engine::stop::synchronise && (debug_ == nullptr || !debug_->reached)) step();
     }
   }
 }
 
-void arm_core::step() {
+/// @return whether it was executed: not where an interrupt comes first, or a watchpoint stops it.
+bool arm_core::step() {
   if (exact_wanted_ || engine_->stores_exclusively()) {
     exact_wanted_ = false;
     catch_up();
-    if (interrupted()) return;
+    if (interrupted()) return false;
   }
   for (;;) {
     exact_ = ahead_ == sc_core::SC_ZERO_TIME;
@@ -93,14 +100,17 @@ void arm_core::step() {
     stepping_ = false;
     if (how == arm_engine::stepped::done || !come_again_) {
       account();
-      if (how == arm_engine::stepped::done) return;
+      if (debug_ != nullptr) debug_->passed_over.reset();
+      if (how == arm_engine::stepped::done) return true;
       catch_up();
       exact_ = true;
-      return abort(fault_);
+      abort(fault_);
+      return true;
     }
     counted_ = engine_->cycles();  // annulled: it took no time
+    if (debug_ != nullptr && debug_->reached) return false;
     catch_up();
-    if (interrupted()) return;
+    if (interrupted()) return false;
   }
 }
 
@@ -239,6 +249,7 @@ void arm_core::renew_memory() {
   }
   if (wanted_.empty()) return;
   for (const std::uint32_t address : wanted_) give_memory(address);
+  if (debug_ != nullptr) hide_watched_memory();
   given_.merge(wanted_);
   wanted_.clear();
 }
@@ -265,10 +276,12 @@ std::optional<std::uint32_t> arm_core::fetch(std::uint32_t address) {
 }
 
 bool arm_core::read(std::uint32_t address, void* data, unsigned bytes) {
+  if (debug_ != nullptr && stops_before(access_kind::read, address, bytes)) return false;
   return access(access_kind::read, address, data, bytes) == outcome::done;
 }
 
 bool arm_core::write(std::uint32_t address, const void* data, unsigned bytes) {
+  if (debug_ != nullptr && stops_before(access_kind::write, address, bytes)) return false;
   return access(access_kind::write, address, const_cast<void*>(data), bytes) == outcome::done;
 }
 
@@ -318,6 +331,197 @@ arm_core::outcome arm_core::access_device(access_kind kind, std::uint32_t addres
     return outcome::faulted;
   }
   return outcome::done;
+}
+
+// ---- for a debugger
+
+void arm_core::attach(listener stopped) {
+  if (debug_ == nullptr) debug_ = std::make_unique<debugging>();
+  debug_->stopped = std::move(stopped);
+  debug_->order = debug_order::hold;
+}
+
+void arm_core::detach() {
+  if (debug_ == nullptr) return;
+  debug_->stopped = nullptr;
+  while (!debug_->breakpoints.empty()) clear_breakpoint(*debug_->breakpoints.begin());
+  while (!debug_->watchpoints.empty()) {
+    const watchpoint w = debug_->watchpoints.back();
+    clear_watchpoint(w.what, w.address, w.bytes);
+  }
+  debug_->reached.reset();
+  order(debug_order::go);
+}
+
+void arm_core::order(debug_order what) {
+  debug_->order = what;
+  wake();
+}
+
+bool arm_core::stops_for_debugger(const debug_stop& why) {
+  if (debug_ == nullptr || debug_->stopped == nullptr) return false;
+  debug_->reached = why;
+  return true;
+}
+
+/// The breakpoint's instruction has not been executed; run() has counted it.
+arm_after arm_core::at_breakpoint(const arm_instruction& i) {
+  counted_ += std::max(1U, cycles(i));
+  debug_->reached = debug_stop{.why = debug_stop::kind::breakpoint, .address = i.pc};
+  return arm_after::synchronise;
+}
+
+/// Between instructions: tells what was reached, and waits while the core is held.
+void arm_core::obey_debugger() {
+  if (lockup_) stops_for_debugger({.why = debug_stop::kind::lockup});
+  if (debug_->reached) {
+    catch_up();
+    const debug_stop why = *debug_->reached;
+    debug_->reached.reset();
+    // An interrupt comes first; its handler returns to the breakpoint.
+    if (why.why == debug_stop::kind::breakpoint && interrupted()) return;
+    if (debug_->stopped != nullptr) {
+      if (why.why == debug_stop::kind::watchpoint) debug_->passed_over = engine_->regs()[15];
+      debug_->order = debug_order::hold;
+      debug_->stopped(*this, why);
+    }
+  }
+  if (debug_->order != debug_order::hold) return;
+  do {
+    sc_core::wait(wake_event());
+    settle();
+  } while (debug_->order == debug_order::hold);
+  refresh();
+  renew_memory();
+}
+
+const arm_core::watchpoint* arm_core::watching(access_kind kind, std::uint32_t address, unsigned bytes) const {
+  for (const watchpoint& w : debug_->watchpoints) {
+    const bool meant = w.what == debug_access::any || (w.what == debug_access::write) == (kind == access_kind::write);
+    const std::uint64_t end = std::uint64_t{address} + bytes, watched_end = std::uint64_t{w.address} + w.bytes;
+    if (meant && end > w.address && address < watched_end) return &w;
+  }
+  return nullptr;
+}
+
+/// An instruction's own access.
+bool arm_core::stops_before(access_kind kind, std::uint32_t address, unsigned bytes) {
+  if (debug_->passed_over == step_pc_) return false;
+  const watchpoint* w = watching(kind, address, bytes);
+  if (w == nullptr) return false;
+  debug_->reached = debug_stop{debug_stop::kind::watchpoint, w->what, std::max(address, w->address)};
+  come_again_ = true;
+  return true;
+}
+
+/// One on the core's own account, which cannot be held up for a debugger: it is told afterwards.
+arm_core::outcome arm_core::own_access(access_kind kind, std::uint32_t address, void* data, unsigned bytes) {
+  const watchpoint* w = debug_ == nullptr ? nullptr : watching(kind, address, bytes);
+  if (w == nullptr) return access(kind, address, data, bytes);
+  if (!exact_) {
+    come_again_ = true;
+    return outcome::missed;
+  }
+  const outcome o = access(kind, address, data, bytes);
+  if (o == outcome::done)
+    debug_->reached = debug_stop{debug_stop::kind::watchpoint, w->what, std::max(address, w->address)};
+  return o;
+}
+
+/// The engine does not reach it by itself.
+void arm_core::hide_watched_memory() {
+  for (const watchpoint& w : debug_->watchpoints) engine_->unmap(w.address, w.bytes);
+}
+
+void arm_core::set_breakpoint(std::uint32_t address) {
+  debug_->breakpoints.insert(address);
+  engine_->invalidate(address, 4);
+}
+
+void arm_core::clear_breakpoint(std::uint32_t address) {
+  debug_->breakpoints.erase(address);
+  engine_->invalidate(address, 4);
+}
+
+void arm_core::set_watchpoint(debug_access what, std::uint32_t address, std::uint32_t bytes) {
+  debug_->watchpoints.push_back({what, address, bytes});
+  memory_changed();
+}
+
+void arm_core::clear_watchpoint(debug_access what, std::uint32_t address, std::uint32_t bytes) {
+  std::erase(debug_->watchpoints, watchpoint{what, address, bytes});
+  debug_->passed_over.reset();
+  memory_changed();
+  engine_->clear_cache();  // and with it what it has learnt of instructions that it had to stop at
+}
+
+std::uint64_t arm_core::read_register(unsigned n) {
+  if (n < STATUS) return engine_->regs()[n];
+  if (n == STATUS) return debug_status();
+  if (n == FPSCR) return engine_->fpscr();
+  if (n >= SYSTEM) return debug_system(n - SYSTEM);
+  const auto& words = engine_->fp_regs();
+  return words[2 * (n - D0)] | std::uint64_t{words[2 * (n - D0) + 1]} << 32;
+}
+
+bool arm_core::write_register(unsigned n, std::uint64_t value) {
+  const auto word = static_cast<std::uint32_t>(value);
+  if (n >= SYSTEM) return set_debug_system(n - SYSTEM, word);
+  if (n == STATUS) return set_debug_status(word);
+  if (n < STATUS) {
+    engine_->regs()[n] = n == 15 ? word & ~1U : word;
+  } else if (n == FPSCR) {
+    engine_->set_fpscr(word);
+  } else {
+    auto& words = engine_->fp_regs();
+    words[2 * (n - D0)] = word;
+    words[2 * (n - D0) + 1] = static_cast<std::uint32_t>(value >> 32);
+  }
+  return true;
+}
+
+std::size_t arm_core::read_memory(std::uint32_t address, std::span<std::byte> to) {
+  return debug_access_memory(tlm::TLM_READ_COMMAND, address, reinterpret_cast<unsigned char*>(to.data()), to.size());
+}
+
+std::size_t arm_core::write_memory(std::uint32_t address, std::span<const std::byte> from) {
+  std::vector<std::byte> data(from.begin(), from.end());
+  const std::size_t done =
+      debug_access_memory(tlm::TLM_WRITE_COMMAND, address, reinterpret_cast<unsigned char*>(data.data()), data.size());
+  engine_->invalidate(address, done);
+  return done;
+}
+
+/// Word by word: each may be in another place, and a register is one.
+std::size_t arm_core::debug_access_memory(tlm::tlm_command command, std::uint32_t address, unsigned char* data,
+                                          std::size_t bytes) {
+  std::size_t done = 0;
+  while (done < bytes) {
+    const auto at = static_cast<std::uint32_t>(address + done);
+    const auto part = static_cast<unsigned>(std::min<std::size_t>(4 - at % 4, bytes - done));
+    if (private_address(at)) {
+      unsigned char word[4];
+      if ((part < 4 || command == tlm::TLM_READ_COMMAND) && !debug_private(tlm::TLM_READ_COMMAND, at & ~3U, word))
+        break;
+      if (command == tlm::TLM_READ_COMMAND) {
+        std::memcpy(data + done, word + at % 4, part);
+      } else {
+        std::memcpy(word + at % 4, data + done, part);
+        if (!debug_private(command, at & ~3U, word)) break;
+      }
+    } else {
+      range around;
+      tlm::tlm_generic_payload p;
+      p.set_command(command);
+      p.set_address(bus_address(at, around));
+      p.set_data_ptr(data + done);
+      p.set_data_length(part);
+      p.set_streaming_width(part);
+      if (bus()->transport_dbg(p) != part) break;
+    }
+    done += part;
+  }
+  return done;
 }
 
 }  // namespace rpsim

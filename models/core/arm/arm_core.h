@@ -16,14 +16,32 @@
 #include <vector>
 
 #include "models/core/arm/arm_engine.h"
+#include "models/core/arm/debug.h"
 #include "models/core/remote_core.h"
 
 namespace rpsim {
 
 /// Parameters: <label>.quantum, <label>.wake_latency.
-class arm_core : public remote_core, protected arm_engine_client {
+class arm_core : public remote_core, public debug_target, protected arm_engine_client {
  public:
   ~arm_core() override;
+
+  // ---- debug_target
+  const std::string& debug_label() const override { return label(); }
+  arm_profile profile() const override { return profile_; }
+  void attach(listener stopped) override;
+  void detach() override;
+  void order(debug_order what) override;
+  void reset_core() override { request_reset(); }
+  std::vector<debug_register> system_registers() const override { return {}; }
+  std::uint64_t read_register(unsigned n) override;
+  bool write_register(unsigned n, std::uint64_t value) override;
+  std::size_t read_memory(std::uint32_t address, std::span<std::byte> to) override;
+  std::size_t write_memory(std::uint32_t address, std::span<const std::byte> from) override;
+  void set_breakpoint(std::uint32_t address) override;
+  void clear_breakpoint(std::uint32_t address) override;
+  void set_watchpoint(debug_access what, std::uint32_t address, std::uint32_t bytes) override;
+  void clear_watchpoint(debug_access what, std::uint32_t address, std::uint32_t bytes) override;
 
  protected:
   enum class access_kind : std::uint8_t { read, write, fetch };
@@ -77,6 +95,14 @@ class arm_core : public remote_core, protected arm_engine_client {
   /// accesses.
   virtual bool device_memory([[maybe_unused]] std::uint32_t address) const { return true; }
 
+  // ---- what a debugger sees besides, by the derived core
+  virtual std::uint32_t debug_status() { return engine_->cpsr(); }
+  virtual bool set_debug_status(std::uint32_t value) = 0;
+  virtual std::uint32_t debug_system([[maybe_unused]] unsigned n) { return 0; }
+  virtual bool set_debug_system([[maybe_unused]] unsigned n, [[maybe_unused]] std::uint32_t value) { return false; }
+  /// One word of a private_address(), without side effects. false: it cannot be.
+  virtual bool debug_private(tlm::tlm_command, std::uint32_t, void*) { return false; }
+
   // ---- for the derived core
   arm_engine& engine() { return *engine_; }
   const arm_engine& engine() const { return *engine_; }
@@ -102,10 +128,10 @@ class arm_core : public remote_core, protected arm_engine_client {
   /// only while time has caught up. `missed`: neither; answer the engine exactly() and come again.
   enum class outcome : std::uint8_t { done, missed, faulted };
   outcome load(std::uint32_t address, void* data, unsigned bytes) {
-    return access(access_kind::read, address, data, bytes);
+    return own_access(access_kind::read, address, data, bytes);
   }
   outcome store(std::uint32_t address, const void* data, unsigned bytes) {
-    return access(access_kind::write, address, const_cast<void*>(data), bytes);
+    return own_access(access_kind::write, address, const_cast<void*>(data), bytes);
   }
   const access_fault& last_fault() const { return fault_; }
   /// The answer of a client call in run() whose instruction is to be executed when simulated time has caught up: it
@@ -114,6 +140,14 @@ class arm_core : public remote_core, protected arm_engine_client {
     exact_wanted_ = true;
     return arm_after::synchronise;
   }
+
+  /// A debugger's breakpoint is there: first asked by trapped(), which answers at_breakpoint().
+  bool traps(const arm_instruction& i) override {
+    return debug_ != nullptr && !stepping_ && debug_->breakpoints.contains(i.pc);
+  }
+  arm_after at_breakpoint(const arm_instruction& i);
+  /// Between instructions: a debugger is there, and is told before anything else is executed.
+  bool stops_for_debugger(const debug_stop& why);
 
   // ---- arm_engine_client
   std::optional<std::uint32_t> fetch(std::uint32_t address) override;
@@ -127,14 +161,36 @@ class arm_core : public remote_core, protected arm_engine_client {
     bool readable = false, writable = false;
   };
 
+  struct watchpoint {
+    debug_access what = debug_access::write;
+    std::uint32_t address = 0, bytes = 0;
+    bool operator==(const watchpoint&) const = default;
+  };
+  /// What a debugger wants of this core. It stays when the debugger has gone: the core's thread may be waiting in here.
+  struct debugging {
+    listener stopped;
+    debug_order order = debug_order::go;
+    std::set<std::uint32_t> breakpoints;
+    std::vector<watchpoint> watchpoints;
+    std::optional<debug_stop> reached;         // to be told
+    std::optional<std::uint32_t> passed_over;  // the instruction whose watched access was told and now happens
+  };
+
   [[noreturn]] void boot() override;
+  void obey_debugger();
+  const watchpoint* watching(access_kind kind, std::uint32_t address, unsigned bytes) const;
+  bool stops_before(access_kind kind, std::uint32_t address, unsigned bytes);
+  void hide_watched_memory();
+  std::size_t debug_access_memory(tlm::tlm_command command, std::uint32_t address, unsigned char* data,
+                                  std::size_t bytes);
   void direct_memory_withdrawn(std::uint64_t first, std::uint64_t last) override;
   void account();
   bool others_at_work();
   std::uint64_t budget();
-  void step();
+  bool step();
   void sleep();
 
+  outcome own_access(access_kind kind, std::uint32_t address, void* data, unsigned bytes);
   outcome access(access_kind kind, std::uint32_t address, void* data, unsigned bytes);
   outcome access_device(access_kind kind, std::uint32_t address, void* data, unsigned bytes);
   memory_window window(std::uint32_t address);
@@ -142,6 +198,7 @@ class arm_core : public remote_core, protected arm_engine_client {
   void give_memory(std::uint32_t address);
   void renew_memory();
 
+  const arm_profile profile_;
   param& quantum_;
   param& wake_latency_;
   std::unique_ptr<arm_engine> engine_;
@@ -164,6 +221,7 @@ class arm_core : public remote_core, protected arm_engine_client {
   bool settled_ = false;     // others have had this instant
   bool come_again_ = false;  // the instruction was annulled because exact_ was false
   access_fault fault_;
+  std::unique_ptr<debugging> debug_;  // since a debugger has been there
 };
 
 }  // namespace rpsim

@@ -30,6 +30,7 @@ constexpr std::uint32_t MPU_ENABLE = 1U << 0, MPU_HFNMIENA = 1U << 1, MPU_PRIVDE
 constexpr std::uint32_t EXC_RETURN_THREAD = 1U << 3, EXC_RETURN_PROCESS = 1U << 2, EXC_RETURN_BASIC = 1U << 4;
 constexpr unsigned FRAME_BYTES = 0x20, FP_FRAME_BYTES = 0x68, FP_WORDS = 16;
 constexpr std::uint32_t PAGE_BYTES = 4096;
+constexpr std::uint32_t SYST_CSR = 0xE000E010;
 constexpr std::uint64_t TAIL_CHAIN_CYCLES = 6;  // DDI 0439B §3.9.2
 
 bool coprocessor(const arm_instruction& i) { return i.length() == 4 && (i.code & 0xEC000000) == 0xEC000000; }
@@ -106,7 +107,10 @@ std::uint32_t cortex_m4::special(unsigned number) {
   }
   if (number == 20)
     return (unprivileged_ ? 1U : 0) | (select_process_stack_ ? 2U : 0) | (fp_active_ ? 4U : 0);  // CONTROL
-  if (!privileged()) return 0;
+  return privileged() ? privileged_special(number) : 0;
+}
+
+std::uint32_t cortex_m4::privileged_special(unsigned number) {
   bank_stack();
   switch (number) {
     case 8:
@@ -176,9 +180,12 @@ arm_after cortex_m4::unmasked() const { return nvic_.preempting(masks_) != 0 ? a
 
 // ---- instructions that concern the system
 
-bool cortex_m4::traps(const arm_instruction& i) { return (divide_traps_ && divide(i)) || unprivileged_access(i); }
+bool cortex_m4::traps(const arm_instruction& i) {
+  return arm_core::traps(i) || (divide_traps_ && divide(i)) || unprivileged_access(i);
+}
 
 arm_after cortex_m4::trapped(const arm_instruction& i) {
+  if (arm_core::traps(i)) return at_breakpoint(i);
   auto& r = engine().regs();
   if (i.length() == 2 && (i.code & 0xFFE8) == 0xB660) {  // CPS
     if (!privileged()) return arm_after::go_on;
@@ -283,6 +290,7 @@ void cortex_m4::refresh() {
   if (std::exchange(breakpoint_, false)) {  // no debugger, no DebugMonitor: DDI 0403E C1.6.1
     engine().regs()[15] = step_pc();
     engine().set_cpsr(step_status());
+    if (stops_for_debugger({.why = debug_stop::kind::instruction, .address = step_pc()})) return;
     return raise({nvic::HARD_FAULT, 0, {}, "breakpoint"}, HFSR_DEBUGEVT);
   }
   if (std::exchange(supervisor_call_, false)) {
@@ -729,6 +737,57 @@ unsigned cortex_m4::cycles(const arm_instruction& i) {
   if ((c & 0xFFB00E10) == 0xEE000A00 || (c & 0xFFA00E10) == 0xEEA00A00 || (c & 0xFFB00E10) == 0xEE900A00)
     return 3;  // VMLA, VFMA …
   return 1;
+}
+
+// ---- for a debugger
+
+namespace {
+struct special_register {
+  debug_register shown;
+  unsigned number;  // of MRS and MSR
+};
+constexpr special_register SPECIAL[] = {{{"msp"}, 8},      {{"psp"}, 9},        {{"primask"}, 16},
+                                        {{"basepri"}, 17}, {{"faultmask"}, 19}, {{"control"}, 20}};
+}  // namespace
+
+std::vector<debug_register> cortex_m4::system_registers() const {
+  std::vector<debug_register> all;
+  for (const special_register& r : SPECIAL) all.push_back(r.shown);
+  return all;
+}
+
+bool cortex_m4::set_debug_status(std::uint32_t value) {
+  if (((value ^ ipsr_) & XPSR_EXCEPTION) != 0) return false;  // exceptions are entered and left, not written
+  set_status(value);
+  return true;
+}
+
+std::uint32_t cortex_m4::debug_system(unsigned n) {
+  const unsigned number = SPECIAL[n].number;
+  return number == 20 ? special(number) : privileged_special(number);
+}
+
+bool cortex_m4::set_debug_system(unsigned n, std::uint32_t value) {
+  if (!privileged()) return false;
+  set_special(SPECIAL[n].number, 0, value);
+  system_touched_ = true;
+  return true;
+}
+
+bool cortex_m4::debug_private(tlm::tlm_command command, std::uint32_t address, void* word) {
+  // Reading SYST_CSR clears COUNTFLAG; and a bit's alias is not what a debugger reaches for.
+  if (bit_alias(address) || (address == SYST_CSR && command == tlm::TLM_READ_COMMAND)) return false;
+  tlm::tlm_generic_payload p;
+  p.set_command(command);
+  p.set_address(address);
+  p.set_data_ptr(static_cast<unsigned char*>(word));
+  p.set_data_length(4);
+  p.set_streaming_width(4);
+  sc_core::sc_time none;
+  if (!nvic::owns(address)) return false;
+  nvic_.transport(p, none);
+  system_touched_ |= p.is_write();
+  return p.is_response_ok();
 }
 
 }  // namespace rpsim

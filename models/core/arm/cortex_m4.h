@@ -40,6 +40,14 @@ class cortex_m4 final : public arm_core {
   bool device_memory(std::uint32_t address) const override { return device(address); }
   void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override;
 
+  // ---- debug_target
+  std::vector<debug_register> system_registers() const override;
+  std::uint32_t debug_status() override { return status(); }
+  bool set_debug_status(std::uint32_t value) override;
+  std::uint32_t debug_system(unsigned n) override;
+  bool set_debug_system(unsigned n, std::uint32_t value) override;
+  bool debug_private(tlm::tlm_command command, std::uint32_t address, void* word) override;
+
   // ---- arm_engine_client
   unsigned cycles(const arm_instruction& i) override;
   bool traps(const arm_instruction& i) override;
@@ -57,6 +65,7 @@ class cortex_m4 final : public arm_core {
   std::uint32_t status();
   void set_status(std::uint32_t xpsr);
   std::uint32_t special(unsigned number);
+  std::uint32_t privileged_special(unsigned number);
   void set_special(unsigned number, unsigned mask, std::uint32_t value);
   arm_after unmasked() const;
 

@@ -291,4 +291,14 @@ arm_after cortex_r5::not_executable(std::uint32_t pc) {
   return prefetch_abort(pc, status);
 }
 
+// ---- for a debugger
+
+/// As a privileged MSR, and the execution state besides, which that leaves alone.
+bool cortex_r5::set_debug_status(std::uint32_t value) {
+  if (!is_mode(value & 0x1F)) return false;
+  switch_mode(value & 0x1F);
+  engine().set_cpsr(value);
+  return true;
+}
+
 }  // namespace rpsim

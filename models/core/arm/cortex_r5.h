@@ -77,6 +77,7 @@ class cortex_r5 final : public arm_core {
   bool private_address(std::uint32_t address) const override { return vim_.owns(address); }
   bool unaligned_device_access_faults() const override { return true; }
   void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override;
+  bool set_debug_status(std::uint32_t value) override;
   bool strapped(strap s) const;
   void place_tcm();
 

@@ -196,6 +196,7 @@ arm_after cortex_r5::finish(outcome o, const arm_instruction& i) {
 // ---- system instructions
 
 arm_after cortex_r5::trapped(const arm_instruction& i) {
+  if (arm_core::traps(i)) return at_breakpoint(i);
   answer a;
   if (i.thumb) {
     a = thumb(i);
