@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/math/special_functions/erf.hpp>
 #include <charconv>
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <numbers>
 #include <numeric>
 #include <span>
 #include <stdexcept>
@@ -255,6 +257,36 @@ double distribution::sample(random_stream& rng) const {
   return a_;
 }
 
+double distribution::quantile(double u) const {
+  // Of the standard normal; u = 0 and 1 are infinitely far out.
+  const auto deviation = [](double share) {
+    return -std::numbers::sqrt2 * boost::math::erfc_inv(2 * std::clamp(share, 1e-300, 1 - 0x1p-53));
+  };
+  const auto share_below = [](double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); };
+  switch (shape_) {
+    case shape::constant:
+      return a_;
+    case shape::uniform:
+      return a_ + (b_ - a_) * u;
+    case shape::normal: {
+      if (b_ == 0) return std::clamp(a_, min_, max_);
+      const double low = share_below((min_ - a_) / b_), high = share_below((max_ - a_) / b_);
+      return std::clamp(a_ + b_ * deviation(low + (high - low) * u), min_, max_);
+    }
+    case shape::lognormal:
+      return a_ * std::exp(b_ * deviation(u));
+    case shape::empirical: {
+      std::vector<double> sorted = values_;
+      const std::size_t rank =
+          std::min(static_cast<std::size_t>(u * static_cast<double>(sorted.size())), sorted.size() - 1);
+      const auto nth = sorted.begin() + static_cast<std::ptrdiff_t>(rank);
+      std::nth_element(sorted.begin(), nth, sorted.end());
+      return *nth;
+    }
+  }
+  return a_;
+}
+
 double distribution::lower() const {
   if (shape_ == shape::constant) return a_;
   if (shape_ == shape::empirical) return *std::min_element(values_.begin(), values_.end());
@@ -333,26 +365,23 @@ param& param_registry::choice(info i, std::vector<std::string> names, unsigned d
   return declare(std::move(i), fmt::format("{}", fmt::join(names, "|")), distribution::constant(default_index));
 }
 
-tl::expected<void, std::string> param_registry::set(std::string_view name, std::string_view value) {
-  const auto it = params_.find(name);
-  if (it == params_.end()) {
-    if (!sealed_) {
-      pending_[std::string(name)] = {std::string(value), {}};
-      return {};
-    }
-    std::vector<std::string> names, meant;
-    for (const auto& [known, p] : params_) {
-      names.push_back(known);
-      names.push_back(known.substr(known.rfind('.') + 1));
-      if (known.ends_with(fmt::format(".{}", name))) meant.push_back(known);
-    }
-    if (meant.size() == 1) return set(meant.front(), value);
-    if (!meant.empty()) return tl::unexpected(ambiguous(name, meant));
-    const std::string near = nearest(name, names);
-    return tl::unexpected(
-        fmt::format("there is no parameter '{}'{}", name, near.empty() ? "" : fmt::format(": did you mean {}?", near)));
+tl::expected<param*, std::string> param_registry::resolve(std::string_view name) const {
+  if (const auto it = params_.find(name); it != params_.end()) return it->second.get();
+  std::vector<std::string> names, meant;
+  for (const auto& [known, p] : params_) {
+    names.push_back(known);
+    names.push_back(known.substr(known.rfind('.') + 1));
+    if (known.ends_with(fmt::format(".{}", name))) meant.push_back(known);
   }
-  param& p = *it->second;
+  if (meant.size() == 1) return params_.find(meant.front())->second.get();
+  if (!meant.empty()) return tl::unexpected(ambiguous(name, meant));
+  const std::string near = nearest(name, names);
+  return tl::unexpected(
+      fmt::format("there is no parameter '{}'{}", name, near.empty() ? "" : fmt::format(": did you mean {}?", near)));
+}
+
+tl::expected<distribution, std::string> param_registry::admit(const param& p, std::string_view name,
+                                                              std::string_view value) {
   auto parsed = distribution::parse(value, p.unit_);
   if (!parsed) {
     const std::string quoted = fmt::format("'{}'", value);
@@ -362,6 +391,19 @@ tl::expected<void, std::string> param_registry::set(std::string_view name, std::
   if (parsed->lower() < p.minimum_) {
     return tl::unexpected(fmt::format("{}: '{}' goes below {}", name, value, format_quantity(p.minimum_, p.unit_)));
   }
+  return parsed;
+}
+
+tl::expected<void, std::string> param_registry::set(std::string_view name, std::string_view value) {
+  if (!sealed_ && !params_.contains(name)) {
+    pending_[std::string(name)] = {std::string(value), {}};
+    return {};
+  }
+  const auto meant = resolve(name);
+  if (!meant) return tl::unexpected(meant.error());
+  param& p = **meant;
+  auto parsed = admit(p, p.name(), value);
+  if (!parsed) return tl::unexpected(parsed.error());
   p.value_ = std::move(*parsed);
   p.constant_ = p.value_.lower();
   p.constant_time_ = param::to_time(p.constant_);

@@ -30,6 +30,8 @@ class distribution {
   static tl::expected<distribution, std::string> parse(std::string_view text, std::string_view unit);
 
   double sample(random_stream& rng) const;
+  /// The value below which a share u in [0, 1) of the samples lies: a draw is quantile(uniform()).
+  double quantile(double u) const;
   bool is_constant() const { return shape_ == shape::constant; }
   double lower() const;  // smallest value that sample() returns (0 for lognormal)
   double upper() const;  // largest (+infinity for lognormal)
@@ -53,17 +55,34 @@ class param {
   const distribution& value() const { return value_; }
   const distribution& default_value() const { return default_; }
 
-  sc_core::sc_time time() { return value_.is_constant() ? constant_time_ : to_time(draw()); }
+  sc_core::sc_time time() {
+    if (value_.is_constant()) {
+      note_use();
+      return constant_time_;
+    }
+    return to_time(draw());
+  }
   double real() { return draw(); }
   std::uint64_t count() { return static_cast<std::uint64_t>(draw() + 0.5); }
   bool flag() { return draw() != 0; }
 
+  /// Whether anything asked for the value since forget_use(): what was read once, when the platform was built, does not
+  /// follow a later change.
+  bool used() const { return used_; }
+  void forget_use() { used_ = false; }
+
  private:
   friend class param_registry;
+  void note_use() {
+    if (!used_) used_ = true;  // in a forked child a store would cost a page
+  }
   static sc_core::sc_time to_time(double picoseconds) {
     return sc_core::sc_time::from_value(static_cast<std::uint64_t>(picoseconds + 0.5));
   }
-  double draw() { return value_.is_constant() ? constant_ : value_.sample(*rng_); }
+  double draw() {
+    note_use();
+    return value_.is_constant() ? constant_ : value_.sample(*rng_);
+  }
 
   std::string name_, unit_, source_, description_;
   provenance origin_ = provenance::assumed;
@@ -72,6 +91,7 @@ class param {
   sc_core::sc_time constant_time_;  // the same, ready for a bus access
   double minimum_ = 0;
   random_stream* rng_ = nullptr;
+  bool used_ = false;
 };
 
 class param_registry {
@@ -102,6 +122,10 @@ class param_registry {
   std::vector<std::string> seal();
 
   param* find(std::string_view name);
+  /// The declared parameter that a name or its end means. @return why none is meant, with the nearest right one.
+  tl::expected<param*, std::string> resolve(std::string_view name) const;
+  /// What a text would make of a parameter. @return why it cannot be its value.
+  static tl::expected<distribution, std::string> admit(const param& p, std::string_view name, std::string_view value);
   /// By name.
   std::vector<param*> all();
 

@@ -10,7 +10,7 @@
 namespace rpsim {
 
 /// Parameter: <label>.clock. A deriving core implements boot() and input("irq", n).
-class remote_core : public core, private tlm::tlm_bw_transport_if<> {
+class remote_core : public core, protected tlm::tlm_bw_transport_if<> {
  public:
   static constexpr unsigned STACK_BYTES = 256 * 1024;  // of its thread
   ~remote_core() override;

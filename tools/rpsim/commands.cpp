@@ -19,6 +19,9 @@
 #include "tools/rpsim/host_life.h"
 #include "tools/rpsim/output.h"
 #include "tools/rpsim/parse_scenario.h"
+#include "tools/rpsim/simulation.h"
+#include "tools/rpsim/study/run_study.h"
+#include "tools/rpsim/study/study.h"
 #include "tools/rpsim/vocabulary.h"
 
 namespace rpsim::tool {
@@ -27,8 +30,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Scenario files: directories are searched, in order of name; schema and studies are no scenarios.
-std::vector<std::string> expand(const std::vector<std::string>& names) {
+/// Scenario files: directories are searched, in order of name; a schema is none, and studies only where they are
+/// wanted.
+std::vector<std::string> expand(const std::vector<std::string>& names, bool studies) {
   std::vector<std::string> files;
   for (const std::string& name : names) {
     std::error_code error;
@@ -39,7 +43,7 @@ std::vector<std::string> expand(const std::vector<std::string>& names) {
     std::vector<std::string> found;
     for (auto it = fs::recursive_directory_iterator(name, error); it != fs::recursive_directory_iterator(); ++it) {
       const std::string leaf = it->path().filename().string();
-      if (it->is_directory() && (leaf == "schema" || leaf == "studies")) it.disable_recursion_pending();
+      if (it->is_directory() && (leaf == "schema" || (leaf == "studies" && !studies))) it.disable_recursion_pending();
       if (it->is_regular_file() && it->path().extension() == ".yaml") found.push_back(it->path().string());
     }
     std::ranges::sort(found);
@@ -164,7 +168,7 @@ run_report run_in_child(const std::string& file, const run_options& o, const res
 }
 
 int run(const run_command_options& o, const resources& where) {
-  const std::vector<std::string> files = expand(o.files);
+  const std::vector<std::string> files = expand(o.files, o.point.has_value());
   if (files.empty()) {
     error("no scenario in what was given");
     return 2;
@@ -189,7 +193,17 @@ int run(const run_command_options& o, const resources& where) {
     }
     if (o.json == "-" || o.junit == "-") mine.verbosity = -1;
     if (several && !reports.empty() && mine.verbosity >= 0 && !stdout_taken) say(stdout, "\n");
-    reports.push_back(run_in_child(file, mine, where));
+    reports.push_back(in_child(file, [&] {
+      const bool study = file != "-" && is_study(file);
+      if (study && o.point) return replay_point(file, *o.point, o.samples, mine, where);
+      if (!study && !o.point) return run_scenario(file, mine, where);
+      return reported(file, mine, [&](run_report&) {
+        throw refused({{file,
+                        {},
+                        study ? "this is a study: `rpsim study` runs it, `rpsim run --point N` one point of it"
+                              : "--point is for studies; this is a scenario"}});
+      });
+    }));
     const run_report& report = reports.back();
     const bool bad_input = report.outcome == verdict::refused || report.outcome == verdict::broken;
     if (bad_input) {
@@ -220,7 +234,7 @@ int run(const run_command_options& o, const resources& where) {
 
 int check(const std::vector<std::string>& files, const run_options& o, const resources& where) {
   int worst = 0;
-  for (const std::string& file : expand(files)) {
+  for (const std::string& file : expand(files, true)) {
     run_report report;
     if (file.ends_with(".dts")) {
       report = in_child(file, [&] {
@@ -238,6 +252,8 @@ int check(const std::vector<std::string>& files, const run_options& o, const res
         }
         return r;
       });
+    } else if (is_study(file)) {
+      report = in_child(file, [&] { return check_study(file, o, where); });
     } else {
       report = in_child(file, [&] {
         std::vector<std::string> warnings;
@@ -266,7 +282,14 @@ int list(const std::string& directory, const resources& where) {
     return 2;
   }
   const vocabulary events = vocabulary::built_in();
-  for (const std::string& file : expand({from})) {
+  for (const std::string& file : expand({from}, true)) {
+    if (is_study(file)) {
+      const auto s = load_study(file, events);
+      if (s) rows.push_back({fs::path(file).lexically_relative(from).string(), "study", s->purpose});
+      for (const problem& p : s ? std::vector<problem>{} : s.error()) say(stderr, p.message() + "\n");
+      if (!s) status = 2;
+      continue;
+    }
     const auto s = load_scenario(file, events);
     if (s) {
       rows.push_back({fs::path(file).lexically_relative(from).string(), s->platform.text, s->purpose});
@@ -467,7 +490,7 @@ int matrix(const matrix_options& o, const resources& where) {
     }
     columns.push_back(std::move(*v));
   }
-  std::vector<std::string> files = expand({o.directory});
+  std::vector<std::string> files = expand({o.directory}, false);
   std::ranges::stable_sort(files, {}, [](const std::string& f) {
     return std::pair(fs::path(f).parent_path().string(), fs::path(f).stem().string());
   });

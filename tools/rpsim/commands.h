@@ -2,6 +2,8 @@
 // The program's commands, one function each. They return the exit status: 0 all expectations met, 1 not, 2 bad usage or
 // bad input, 3 an internal error.
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,7 @@ struct run_command_options {
   std::vector<std::string> files;  // scenarios, or directories of them
   run_options run;
   std::string json, junit;
+  std::optional<std::uint64_t> point, samples;  // the files are studies: that point of each
 };
 /// run_scenario() in a process of its own.
 run_report run_in_child(const std::string& file, const run_options& o, const resources& where);

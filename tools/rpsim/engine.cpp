@@ -186,6 +186,32 @@ void refuse(run_report& report, const std::vector<problem>& problems) {
   for (const problem& p : problems) report.problems.push_back(p.message());
 }
 
+}  // namespace
+
+std::vector<problem> override_host(scenario& s, const run_options& o) {
+  std::vector<problem> wrong;
+  const auto set = [&](const char* name, placed_text& to, const std::vector<std::string>& words) {
+    for (const auto& [key, value] : o.overrides) {
+      if (key != name) continue;
+      if (std::ranges::find(words, value) == words.end()) {
+        wrong.push_back(
+            {s.file, {}, fmt::format("-p {} cannot be '{}'; it is one of {}", name, value, fmt::join(words, ", "))});
+      }
+      to = {value, {}};
+    }
+  };
+  set("host.core", s.host.core, host_core_words());
+  set("host.shutdown", s.host.shutdown, host_shutdown_words());
+  set("host.crash", s.host.crash, host_crash_words());
+  set("core", s.every_core, {"native", "arm"});
+  if (!wrong.empty()) return wrong;
+  settle(s);
+  if (s.steps.empty()) {
+    wrong.push_back({s.file, {}, fmt::format("none of its steps is for the host core {}", s.host.core.text)});
+  }
+  return wrong;
+}
+
 void judge(run_report& report, const simulation& sim, const scenario& s) {
   report.checks = sim.results();
   for (const measure_result& m : sim.measures()) {
@@ -219,73 +245,14 @@ void judge(run_report& report, const simulation& sim, const scenario& s) {
   report.events = sim.event_count();
 }
 
-}  // namespace
-
-std::vector<problem> override_host(scenario& s, const run_options& o) {
-  std::vector<problem> wrong;
-  const auto set = [&](const char* name, placed_text& to, const std::vector<std::string>& words) {
-    for (const auto& [key, value] : o.overrides) {
-      if (key != name) continue;
-      if (std::ranges::find(words, value) == words.end()) {
-        wrong.push_back(
-            {s.file, {}, fmt::format("-p {} cannot be '{}'; it is one of {}", name, value, fmt::join(words, ", "))});
-      }
-      to = {value, {}};
-    }
-  };
-  set("host.core", s.host.core, host_core_words());
-  set("host.shutdown", s.host.shutdown, host_shutdown_words());
-  set("host.crash", s.host.crash, host_crash_words());
-  set("core", s.every_core, {"native", "arm"});
-  if (!wrong.empty()) return wrong;
-  settle(s);
-  if (s.steps.empty()) {
-    wrong.push_back({s.file, {}, fmt::format("none of its steps is for the host core {}", s.host.core.text)});
-  }
-  return wrong;
-}
-
-run_report run_scenario(const std::string& file, const run_options& options, const resources& where,
-                        const player& play) {
+run_report reported(const std::string& file, const run_options& options, const std::function<void(run_report&)>& body) {
   const auto start = std::chrono::steady_clock::now();
   run_report report;
   report.file = file;
   report.scenario = file;
   report.seed = options.seed;
-  auto loaded = load_scenario(file, vocabulary::built_in());
-  if (!loaded) {
-    refuse(report, loaded.error());
-    return report;
-  }
-  scenario& s = *loaded;
-  report.scenario = s.name;
-  report.purpose = s.purpose;
-  report.platform = s.platform.text;
-  if (const auto wrong = override_host(s, options); !wrong.empty()) {
-    refuse(report, wrong);
-    return report;
-  }
   try {
-    simulation sim(s, options, where);
-    for (const std::string& label : sim.left_native())
-      fmt::print(stderr, "{}: {} has no Arm engine and runs natively\n", file, label);
-    writers files(sim.events(), s, options, where, sim, report);
-    if (play != nullptr) {
-      play(sim, s);
-    } else {
-      sim.run();
-    }
-    judge(report, sim, s);
-    if (!options.artifacts.empty()) {
-      for (const auto& [name, content] : sim.artifacts()) {
-        output out(fmt::format("{}/{}", options.artifacts, name));
-        out.write(content);
-        out.check();
-      }
-    }
-    const std::string unmodelled = options.unmodelled ? files.unmodelled() : "";
-    files.finish();
-    if (!unmodelled.empty()) output("-").write(unmodelled);
+    body(report);
   } catch (const refused& r) {
     refuse(report, r.problems);
   } catch (const cannot_write& e) {
@@ -297,6 +264,49 @@ run_report run_scenario(const std::string& file, const run_options& options, con
   }
   report.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
+}
+
+void run_built(run_report& report, simulation& sim, const scenario& s, const run_options& options,
+               const resources& where, const std::function<void()>& play) {
+  report.scenario = s.name;
+  report.purpose = s.purpose;
+  report.platform = s.platform.text;
+  for (const std::string& label : sim.left_native())
+    fmt::print(stderr, "{}: {} has no Arm engine and runs natively\n", report.file, label);
+  writers files(sim.events(), s, options, where, sim, report);
+  play();
+  judge(report, sim, s);
+  if (!options.artifacts.empty()) {
+    for (const auto& [name, content] : sim.artifacts()) {
+      output out(fmt::format("{}/{}", options.artifacts, name));
+      out.write(content);
+      out.check();
+    }
+  }
+  const std::string unmodelled = options.unmodelled ? files.unmodelled() : "";
+  files.finish();
+  if (!unmodelled.empty()) output("-").write(unmodelled);
+}
+
+run_report run_scenario(const std::string& file, const run_options& options, const resources& where,
+                        const player& play) {
+  return reported(file, options, [&](run_report& report) {
+    auto loaded = load_scenario(file, vocabulary::built_in());
+    if (!loaded) throw refused(loaded.error());
+    scenario& s = *loaded;
+    report.scenario = s.name;
+    report.purpose = s.purpose;
+    report.platform = s.platform.text;
+    if (auto wrong = override_host(s, options); !wrong.empty()) throw refused(std::move(wrong));
+    simulation sim(s, options, where);
+    run_built(report, sim, s, options, where, [&] {
+      if (play != nullptr) {
+        play(sim, s);
+      } else {
+        sim.run();
+      }
+    });
+  });
 }
 
 run_report check_scenario(const std::string& file, const run_options& options, const resources& where,

@@ -35,6 +35,17 @@ using player = std::function<void(simulation&, const scenario&)>;
 run_report run_scenario(const std::string& file, const run_options& options, const resources& where,
                         const player& play = nullptr);
 
+class simulation;
+
+/// A report of what `body` does: what it throws becomes the verdict, what it takes the time.
+run_report reported(const std::string& file, const run_options& options, const std::function<void(run_report&)>& body);
+/// Runs what was built, with every output that the options ask for, up to the verdict. `play` is sim.run() or its
+/// parts.
+void run_built(run_report& report, simulation& sim, const scenario& s, const run_options& options,
+               const resources& where, const std::function<void()>& play);
+/// Checks, measures, violations and the verdict of a run that has ended.
+void judge(run_report& report, const simulation& sim, const scenario& s);
+
 /// As far as can be said before simulated time starts. The report is `passed` or `refused`; `warnings` is about guest
 /// data, which Linux would refuse or take at the step that loads it.
 run_report check_scenario(const std::string& file, const run_options& options, const resources& where,

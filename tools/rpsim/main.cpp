@@ -15,6 +15,7 @@
 #include "tools/rpsim/explore/explore.h"
 #include "tools/rpsim/gdb/server.h"
 #include "tools/rpsim/output.h"
+#include "tools/rpsim/study/run_study.h"
 
 int sc_main(int, char**) { return 0; }  // Debian's libsystemc wants one; it is never called
 
@@ -37,6 +38,7 @@ class command_line {
     add_matrix();
     add_explore();
     add_gdb();
+    add_study();
   }
 
   int go(int argc, char** argv) {
@@ -105,9 +107,10 @@ class command_line {
         ->type_name("DIR");
     c->add_flag("--console", run_.run.console, "show what firmware prints");
     c->add_flag("--unmodelled", run_.run.unmodelled, "list registers that were reached and are not modelled");
+    c->add_option("--point", run_.point, "FILE is a study: that point of it, as it was there")->type_name("N");
+    c->add_option("--samples", run_.samples, "with --point: as given to the study")->needs("--point");
     c->callback([this] {
-      const char* no_color = std::getenv("NO_COLOR");
-      run_.run.colour = ::isatty(STDOUT_FILENO) != 0 && (no_color == nullptr || *no_color == 0);
+      run_.run.colour = colour();
       status_ = run(run_, resources::find());
     });
   }
@@ -221,8 +224,34 @@ class command_line {
     c->callback([this] { status_ = gdb::debug(explore_.file, port_, run_.run, resources::find()); });
   }
 
+  void add_study() {
+    CLI::App* c = command("study", "Run a scenario many times with parameters that vary, from one snapshot",
+                          "rpsim study scenarios/studies/ack-order.yaml --samples 2000 -o results");
+    c->add_option("FILE", study_.file, "a study, or - for standard input")->required();
+    c->add_option("-j,--jobs", study_.jobs, "workers; default: one for each CPU")->check(CLI::Range(1, 1024));
+    c->add_flag("--resume", study_.resume, "go on with the results in DIR");
+    c->add_flag("--sensitivity", study_.sensitivity, "which parameters matter: one at a time, and by variance");
+    c->add_option("-o", study_.directory, "where results go; default: <study>.results")->type_name("DIR");
+    c->add_option("--seed", study_.seed, "seed of every random draw")->capture_default_str();
+    c->add_option("--samples", study_.samples, "points for each value of the grids, instead of the file's number")
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{10'000'000}));
+    c->add_flag("-q,--quiet", study_.quiet, "no progress");
+    settings(c);
+    c->callback([this] {
+      study_.overrides = run_.run.overrides;
+      study_.colour = colour();
+      status_ = run_study(study_, resources::find());
+    });
+  }
+
+  static bool colour() {
+    const char* no_color = std::getenv("NO_COLOR");
+    return ::isatty(STDOUT_FILENO) != 0 && (no_color == nullptr || *no_color == 0);
+  }
+
   CLI::App app_{"Co-simulates a SoC's host and its remote processors, from scenario files."};
   run_command_options run_;
+  study_options study_;
   matrix_options matrix_;
   explore_options explore_;
   std::string directory_;

@@ -248,7 +248,7 @@ class parser : yaml_reader {
     if (const entry* e = need(m, "container", f.value, "a file that is not an image")) {
       file.image = placed(e->value, "a container's image");
     }
-    firmware_file::container& c = file.packed.emplace();
+    firmware_container& c = file.packed.emplace();
     for (const auto& [key, offset] : CONTAINER_WORDS) {
       if (const entry* e = get(m, key)) {
         c.words.emplace_back(offset, static_cast<std::uint32_t>(number(e->value, key, 0, UINT32_MAX)));

@@ -167,16 +167,17 @@ struct measure_spec {
   place where;
 };
 
+/// The signed container of an image, as a TEE takes it, and what is wrong with it.
+struct firmware_container {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> words;  // of its header: offset, value
+  std::uint32_t cut_bytes = 0;                                 // taken from its end
+  bool corrupt_segment = false;                                // a bit of the first loaded one
+};
+
 /// What the host finds under /lib/firmware.
 struct firmware_file {
-  /// The signed container of the image, as a TEE takes it, and what is wrong with it.
-  struct container {
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> words;  // of its header: offset, value
-    std::uint32_t cut_bytes = 0;                                 // taken from its end
-    bool corrupt_segment = false;                                // a bit of the first loaded one
-  };
   placed_text name, image;
-  std::optional<container> packed;
+  std::optional<firmware_container> packed;
 };
 
 /// What a boot loader did before Linux came up.

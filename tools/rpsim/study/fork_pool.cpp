@@ -197,8 +197,10 @@ fork_pool::fork_pool(const prepare& make, const options& o) {
 }
 
 fork_pool::~fork_pool() {
-  close_fd(jobs_);  // a worker that has nothing to do ends
-  if (outstanding_ != 0) ::kill(snapshot_, SIGKILL);
+  // Its workers and their children end with it. The end of the jobs would not reach them: a pool that was made after
+  // this one has inherited the other end of that pipe.
+  ::kill(snapshot_, SIGKILL);
+  close_fd(jobs_);
   close_fd(results_);
   wait_for(snapshot_);
 }
