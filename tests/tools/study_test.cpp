@@ -1,5 +1,7 @@
 // Studies: what a file may say, which points it has, and what lists of values say.
 
+#include "tools/rpsim/study/study.h"
+
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -8,7 +10,6 @@
 
 #include "tools/rpsim/study/plan.h"
 #include "tools/rpsim/study/statistics.h"
-#include "tools/rpsim/study/study.h"
 #include "tools/rpsim/vocabulary.h"
 
 namespace rpsim::tool {
@@ -88,8 +89,9 @@ TEST(study_schema, has_the_keys_that_the_parser_takes) {
 }
 
 TEST(plan, every_number_is_one_place_and_its_values_follow_from_seed_and_number) {
-  auto s = read("variants: { a: , b: }\nparameters:\n  x: uniform(1us, 2us)\n  y: [1us, 2us, 3us]\nsamples: 4\n"
-                "find: [{ largest: z, between: [0us, 9us], step: 1us, for_which: succeeds, runs: 2 }]\n");
+  auto s = read(
+      "variants: { a: , b: }\nparameters:\n  x: uniform(1us, 2us)\n  y: [1us, 2us, 3us]\nsamples: 4\n"
+      "find: [{ largest: z, between: [0us, 9us], step: 1us, for_which: succeeds, runs: 2 }]\n");
   ASSERT_TRUE(s) << s.error()[0].message();
   study_parameter x{.name = "x", .unit = "s", .by_chance = true};
   x.shape = *distribution::parse("uniform(1us, 2us)", "s");

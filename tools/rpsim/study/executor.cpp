@@ -1,7 +1,5 @@
 #include "tools/rpsim/study/executor.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 
 #include "tools/rpsim/study/point.h"
@@ -63,8 +61,7 @@ class local final : public point_executor {
       auto system = std::make_shared<study_system>(s, variant, options, where);
       system->run_prefix();
       about = system->about();
-      // What building left free is given back: a fork copies the tables of every page that is there.
-      ::malloc_trim(0);
+      trim_snapshot();
       return [system](std::uint64_t point) { return system->run_point(point).encode(); };
     } catch (const refused& r) {
       std::string text(1, REFUSED);

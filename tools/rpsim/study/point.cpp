@@ -1,5 +1,7 @@
 #include "tools/rpsim/study/point.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -466,5 +468,7 @@ point_result study_system::run_point(std::uint64_t point) {
   }
   return r;
 }
+
+void trim_snapshot() { ::malloc_trim(0); }
 
 }  // namespace rpsim::tool

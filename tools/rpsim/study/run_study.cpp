@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "tools/rpsim/diagnostics.h"
+#include "tools/rpsim/html_writer.h"
 #include "tools/rpsim/output.h"
 #include "tools/rpsim/study/executor.h"
 #include "tools/rpsim/study/point.h"
@@ -71,7 +72,7 @@ const char* part_name(point_place::part p) {
 class coordinator {
  public:
   coordinator(const study& s, const study_options& o, const resources& where)
-      : study_(s), options_(o), directory_(o.directory.empty() ? s.name + ".results" : o.directory) {
+      : study_(s), options_(o), where_(where), directory_(o.directory.empty() ? s.name + ".results" : o.directory) {
     executor_ =
         local_executor(s, {.workers = o.jobs != 0 ? o.jobs : cpus(), .seed = o.seed, .overrides = o.overrides}, where);
     layout_.emplace(s, o.seed, json::parse(executor_->about(0)));
@@ -115,6 +116,14 @@ class coordinator {
       output file(directory_ + "/study.json");
       file.write(summary.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
       file.check();
+    }
+    try {
+      const page_template page = load_page(where_, "study");
+      output html(directory_ + "/study.html");
+      write_page(html, page, study_.name, summary.dump(-1, ' ', false, json::error_handler_t::replace));
+      html.check();
+    } catch (const cannot_write& e) {
+      warn(e.what());  // the table and the files are there all the same
     }
     output out("-");
     out.write(table_text(summary, options_.colour));
@@ -310,6 +319,7 @@ class coordinator {
 
   const study& study_;
   const study_options& options_;
+  const resources& where_;
   std::string directory_;
   stop_signal stop_;
   std::unique_ptr<point_executor> executor_;
