@@ -45,8 +45,8 @@ class study_program : public testing::Test {
   }
   std::string stops(unsigned samples) {
     return study(
-        fmt::format("vary_from: 99ms\nparameters: {{ ack_delay: uniform(50us, 150us), dm.pm_latency: [50us, "
-                    "90us], host.thread_wake: lognormal(5us, 0.3) }}\nsamples: {}\n",
+        fmt::format("vary_from: 99ms\nparameters: {{ ack_delay: \"uniform(50us, 150us)\", dm.pm_latency: [50us, "
+                    "90us], host.thread_wake: \"lognormal(5us, 0.3)\" }}\nsamples: {}\n",
                     samples));
   }
   subprocess_result rpsim(std::vector<std::string> arguments) {
@@ -183,13 +183,15 @@ TEST_F(study_program, bad_input_is_refused_with_its_place) {
   };
   EXPECT_THAT(why("parameters: { ack_dely: [1us] }\n"),
               HasSubstr("s.yaml:4:15: there is no parameter 'ack_dely': did you"));
-  EXPECT_THAT(why("parameters: { m4f.clock: uniform(0Hz, 1MHz) }\nsamples: 1\n"), HasSubstr("s.yaml:4:26: m4f.clock"));
-  EXPECT_THAT(why("parameters: { ack_delay: normal(1us, 1us, -1us, 2us) }\nsamples: 1\n"), HasSubstr("goes below 0"));
-  EXPECT_THAT(why("parameters: { ack_delay: empirical(nowhere.csv) }\nsamples: 1\n"), HasSubstr("cannot read"));
+  EXPECT_THAT(why("parameters: { m4f.clock: \"uniform(0Hz, 1MHz)\" }\nsamples: 1\n"),
+              HasSubstr("s.yaml:4:26: m4f.clock"));
+  EXPECT_THAT(why("parameters: { ack_delay: \"normal(1us, 1us, -1us, 2us)\" }\nsamples: 1\n"),
+              HasSubstr("goes below 0"));
+  EXPECT_THAT(why("parameters: { ack_delay: \"empirical(nowhere.csv)\" }\nsamples: 1\n"), HasSubstr("cannot read"));
   EXPECT_THAT(why("params: { ack_dely: 1us }\n"), HasSubstr("s.yaml:4:11:"));
   EXPECT_THAT(why("vary_from: 59s\n"), HasSubstr("s.yaml:4:12: vary_from: the scenario ended at"));
   EXPECT_THAT(why("measure: [shutdwon]\n"), HasSubstr("did you mean 'shutdown'?"));
-  EXPECT_THAT(why("questions: [p50(shutdwon) < 1s]\n"), HasSubstr("did you mean 'shutdown'?"));
+  EXPECT_THAT(why("questions: [\"p50(shutdwon) < 1s\"]\n"), HasSubstr("did you mean 'shutdown'?"));
   EXPECT_FALSE(fs::exists(file("bad/results.sqlite")));
 }
 
@@ -218,9 +220,10 @@ TEST_F(study_program, finds_the_boundary_and_says_what_is_beyond_it) {
 }
 
 TEST_F(study_program, sensitivity_names_the_parameter_that_matters) {
-  const auto r = run(study("vary_from: 99ms\nparameters: { ack_delay: uniform(0us, 1ms), deinit_time: uniform(100us, "
-                           "110us) }\nsamples: 60\n"),
-                     "r", {"--sensitivity"});
+  const auto r =
+      run(study("vary_from: 99ms\nparameters: { ack_delay: \"uniform(0us, 1ms)\", deinit_time: \"uniform(100us, "
+                "110us)\" }\nsamples: 60\n"),
+          "r", {"--sensitivity"});
   ASSERT_EQ(r.status, 0) << r.err;
   const json s = json::parse(content("r/study.json"))["sensitivity"][0];
   EXPECT_EQ(s["n"], 60);
@@ -231,7 +234,7 @@ TEST_F(study_program, sensitivity_names_the_parameter_that_matters) {
 }
 
 TEST_F(study_program, a_question_that_does_not_hold_is_1) {
-  const auto r = run(study("questions: [max(shutdown) < 1us]\n"), "r");
+  const auto r = run(study("questions: [\"max(shutdown) < 1us\"]\n"), "r");
   EXPECT_EQ(r.status, 1);
   EXPECT_THAT(r.out, HasSubstr("NO   max(shutdown) < 1us"));
 }

@@ -64,9 +64,11 @@ TEST(study_file, what_is_wrong_is_said_with_its_place_and_the_nearest_right_word
   EXPECT_THAT(refusal("parameters: { a: [] }\n"), HasSubstr("s.yaml:4:18: the grid of a is empty: no point would run"));
   EXPECT_THAT(refusal("parameters:\n  a: { from: 1us, too: 2us, steps: 3 }\n"),
               HasSubstr("s.yaml:5:19: unknown key 'too' in parameter a; did you mean 'to'?"));
-  EXPECT_THAT(refusal("parameters: { a: uniform(1us, 2us) }\n"), HasSubstr("needs `samples:`"));
+  EXPECT_THAT(refusal("parameters: { a: \"uniform(1us, 2us)\" }\n"), HasSubstr("needs `samples:`"));
   EXPECT_THAT(refusal("parameters: { host.shutdown: [v1, v2] }\n"), HasSubstr("name `variants:`"));
   EXPECT_THAT(refusal("variants: { a: { host.shutdown: v22 } }\n"), HasSubstr("did you mean"));
+  EXPECT_THAT(refusal("parameters: { a: uniform(1us, 2us) }\nsamples: 1\n"),
+              HasSubstr("inside { } a distribution needs quotes"));
   EXPECT_THAT(refusal("samples: 0\n"), HasSubstr("samples must lie between 1 and"));
   EXPECT_THAT(refusal("vary_from: { event: mailbox.snet }\n"), HasSubstr("mailbox.sent"));
   EXPECT_THAT(refusal("questions: [p98(shutdown) < 2ms]\n"), HasSubstr("there is no statistic 'p98'; did you mean"));

@@ -76,7 +76,14 @@ class study_parser : yaml_reader {
     read_vary_from(get(m, "vary_from"));
     read_variants(get(m, "variants"));
     if (const entry* e = get(m, "parameters")) {
-      for (const entry& p : pairs(e->value, "parameters")) read_parameter(p);
+      const std::vector<entry> all = pairs(e->value, "parameters");
+      // `{ a: uniform(1us, 2us) }` is two entries to YAML, the second one `2us)`.
+      const auto torn = std::ranges::find_if(all, [](const entry& p) { return p.key.Scalar().ends_with(")"); });
+      if (torn != all.end()) {
+        fail(torn->key, "inside { } a distribution needs quotes: its comma ends the entry");
+      } else {
+        for (const entry& p : all) read_parameter(p);
+      }
     }
     if (const entry* e = get(m, "samples")) {
       result_.samples = static_cast<std::uint64_t>(number(e->value, "samples", 1, MOST_POINTS));
