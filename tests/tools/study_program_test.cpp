@@ -165,11 +165,12 @@ TEST_F(study_program, damage_in_the_middle_is_found) {
   EXPECT_THAT(r.err, HasSubstr("is damaged"));
 }
 
+// A limit on the size of a file stands for it: large enough for what a snapshot needs, too small for the results.
 TEST_F(study_program, a_disk_that_is_full_is_reported) {
-  const std::string s = stops(100);
+  const std::string s = stops(600);
   const auto r = run_subprocess(
       {"/bin/bash", "-c",
-       fmt::format("trap '' XFSZ; ulimit -f 40; exec {} study {} -o {} -q", RPSIM_PROGRAM, s, file("r"))},
+       fmt::format("trap '' XFSZ; ulimit -f 300; exec {} study {} -o {} -q", RPSIM_PROGRAM, s, file("r"))},
       "");
   EXPECT_EQ(r.status, 2) << r.err;
   EXPECT_THAT(r.err, HasSubstr("results.sqlite cannot be written"));
