@@ -2,6 +2,7 @@
 // fork, exit and wait in the same process, in the same run. Exits 1 if memory or pages are over budget; times are
 // shown.
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
