@@ -407,6 +407,7 @@ tl::expected<void, std::string> param_registry::set(std::string_view name, std::
   p.value_ = std::move(*parsed);
   p.constant_ = p.value_.lower();
   p.constant_time_ = param::to_time(p.constant_);
+  p.settled_ = p.used_ && p.value_.is_constant();
   return {};
 }
 

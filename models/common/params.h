@@ -56,11 +56,9 @@ class param {
   const distribution& default_value() const { return default_; }
 
   sc_core::sc_time time() {
-    if (value_.is_constant()) {
-      note_use();
-      return constant_time_;
-    }
-    return to_time(draw());
+    if (settled_) return constant_time_;
+    const double drawn = draw();
+    return value_.is_constant() ? constant_time_ : to_time(drawn);
   }
   double real() { return draw(); }
   std::uint64_t count() { return static_cast<std::uint64_t>(draw() + 0.5); }
@@ -69,12 +67,14 @@ class param {
   /// Whether anything asked for the value since forget_use(): what was read once, when the platform was built, does not
   /// follow a later change.
   bool used() const { return used_; }
-  void forget_use() { used_ = false; }
+  void forget_use() { used_ = settled_ = false; }
 
  private:
   friend class param_registry;
   void note_use() {
-    if (!used_) used_ = true;  // in a forked child a store would cost a page
+    if (used_) return;  // in a forked child a store would cost a page
+    used_ = true;
+    settled_ = value_.is_constant();
   }
   static sc_core::sc_time to_time(double picoseconds) {
     return sc_core::sc_time::from_value(static_cast<std::uint64_t>(picoseconds + 0.5));
@@ -92,6 +92,7 @@ class param {
   double minimum_ = 0;
   random_stream* rng_ = nullptr;
   bool used_ = false;
+  bool settled_ = false;  // a constant, and its use is noted: nothing is left to do but to return it
 };
 
 class param_registry {

@@ -57,7 +57,8 @@ std::uint64_t random_registry::derive(std::string_view name) const {
 random_stream& random_registry::stream(std::string_view name) {
   auto it = streams_.find(name);
   if (it == streams_.end()) {
-    it = streams_.emplace(std::string(name), std::make_unique<random_stream>(derive(name))).first;
+    auto* made = std::pmr::polymorphic_allocator<>(&side_by_side_).new_object<random_stream>(derive(name));
+    it = streams_.emplace(std::string(name), made).first;
   }
   return *it->second;
 }

@@ -197,12 +197,13 @@ TEST_F(study_program, bad_input_is_refused_with_its_place) {
 }
 
 TEST_F(study_program, a_point_that_runs_out_of_time_is_reported_and_the_others_go_on) {
-  // A quantum of a picosecond makes a point take minutes.
+  // Either takes about a millisecond of the wall clock; on a busy machine both may be late.
   const auto r = run(study("vary_from: 99ms\nparameters: { m4f.quantum: [10us, 1ps] }\nlimit: 1ms\n"
                            "params: { deinit_time: 100ms }\n"),
                      "r", {"-j", "1"});
   EXPECT_EQ(r.status, 3) << r.out << r.err;
-  EXPECT_THAT(r.out, HasSubstr("out of time 1 (first: point 1)"));
+  EXPECT_THAT(r.out, HasSubstr("out of time 1 (first: point "));
+  EXPECT_THAT(r.out, HasSubstr("2 of 2 points"));
 }
 
 TEST_F(study_program, finds_the_boundary_and_says_what_is_beyond_it) {
