@@ -16,8 +16,8 @@ class device_manager;
 
 /// Whether `as: arm` is possible for a core: there is a model that executes its instructions.
 bool has_arm_engine(const dt::node& core);
-/// Every compatible string that rpsim models (platforms/models.cpp). Of a core in sim_context::arm_cores, which must have
-/// an engine, the model that executes instructions.
+/// Every compatible string that rpsim models (platforms/models.cpp). Of a core in sim_context::arm_cores, which must
+/// have an engine, the model that executes instructions.
 void register_models(model_factory& factory);
 
 class platform {

@@ -588,6 +588,9 @@ int fuzz(const std::string& kind, unsigned long count, std::uint64_t seed) {
 }  // namespace
 }  // namespace rpsim
 
+// libsystemc, which the project links everywhere, wants one; it is never called.
+extern "C" int sc_main(int, char**) { return 0; }
+
 int main(int argc, char** argv) {
   const auto number = [&](int index, const char* variable, unsigned long otherwise) {
     const char* const text = argc > index ? argv[index] : std::getenv(variable);

@@ -20,8 +20,7 @@ constexpr std::uint32_t CFSR_IACCVIOL = 1U << 0, CFSR_DACCVIOL = 1U << 1, CFSR_M
                         CFSR_UNDEFINSTR = 1U << 16, CFSR_INVSTATE = 1U << 17, CFSR_INVPC = 1U << 18,
                         CFSR_NOCP = 1U << 19, CFSR_UNALIGNED = 1U << 24, CFSR_DIVBYZERO = 1U << 25;
 constexpr std::uint32_t HFSR_VECTTBL = 1U << 1, HFSR_DEBUGEVT = 1U << 31;
-constexpr std::uint32_t CCR_NONBASETHRDENA = 1U << 0, CCR_DIV_0_TRP = 1U << 4, CCR_UNALIGN_TRP = 1U << 3,
-                        CCR_STKALIGN = 1U << 9;
+constexpr std::uint32_t CCR_NONBASETHRDENA = 1U << 0, CCR_DIV_0_TRP = 1U << 4, CCR_STKALIGN = 1U << 9;
 constexpr std::uint32_t SCR_SLEEPONEXIT = 1U << 1, SCR_SEVONPEND = 1U << 4;
 constexpr std::uint32_t FPCCR_LSPACT = 1U << 0, FPCCR_USER = 1U << 1, FPCCR_THREAD = 1U << 3, FPCCR_HFRDY = 1U << 4,
                         FPCCR_MMRDY = 1U << 5, FPCCR_BFRDY = 1U << 6, FPCCR_LSPEN = 1U << 30, FPCCR_ASPEN = 1U << 31;
@@ -29,7 +28,6 @@ constexpr std::uint32_t FPSCR_DEFAULTS = 0x07C00000;  // what FPDSCR supplies
 constexpr std::uint32_t MPU_ENABLE = 1U << 0, MPU_HFNMIENA = 1U << 1, MPU_PRIVDEFENA = 1U << 2;
 constexpr std::uint32_t EXC_RETURN_THREAD = 1U << 3, EXC_RETURN_PROCESS = 1U << 2, EXC_RETURN_BASIC = 1U << 4;
 constexpr unsigned FRAME_BYTES = 0x20, FP_FRAME_BYTES = 0x68, FP_WORDS = 16;
-constexpr std::uint32_t PAGE_BYTES = 4096;
 constexpr std::uint32_t SYST_CSR = 0xE000E010;
 constexpr std::uint64_t TAIL_CHAIN_CYCLES = 6;  // DDI 0439B §3.9.2
 

@@ -220,10 +220,10 @@ static int user_reads(void) {
 
 static void protection(void) {
   volatile uint32_t* const g = guarded;
-  region(0, 0x00000000, size(31), 3 << 8);           /* everything below 2 GiB */
-  region(1, 0xFF000000, size(20), 3 << 8 | 1 << 12 | 1); /* the console */
-  region(4, (uint32_t)guarded, size(12), 0);         /* no access */
-  region(5, (uint32_t)guarded + 4096, size(12), 1 << 8); /* user: none */
+  region(0, 0x00000000, size(31), 3 << 8);                         /* everything below 2 GiB */
+  region(1, 0xFF000000, size(20), 3 << 8 | 1 << 12 | 1);           /* the console */
+  region(4, (uint32_t)guarded, size(12), 0);                       /* no access */
+  region(5, (uint32_t)guarded + 4096, size(12), 1 << 8);           /* user: none */
   region(6, (uint32_t)guarded + 8192, size(12), 6 << 8 | 1 << 12); /* read only, not executable */
   WRITE_CP15(1, 0, 0, 0, READ_CP15(1, 0, 0, 0) | 1);
 
@@ -257,14 +257,11 @@ static void protection(void) {
   report_data("second subregion");
   region(7, 0, 0, 0);
 
-  __asm__ volatile("adr r0, 1f\n\tstr r0, [%0]\n\tbx %1\n1:"
-                   :
-                   : "r"(&resume_at), "r"(&guarded[2048])
-                   : "r0", "memory");
+  __asm__ volatile("adr r0, 1f\n\tstr r0, [%0]\n\tbx %1\n1:" : : "r"(&resume_at), "r"(&guarded[2048]) : "r0", "memory");
   LINE("not executable", seen[PREFETCH][0], seen[PREFETCH][3], READ_CP15(6, 0, 0, 2) - (uint32_t)guarded);
   guarded[3072] = 0xE12FFF1E; /* bx lr, where it may be executed */
   __asm__ volatile("dsb\n\tmcr p15, 0, %0, c7, c5, 0\n\tdsb\n\tisb" : : "r"(0) : "memory");
-  ((void (*)(void))&guarded[3072])();
+  ((void (*)(void)) & guarded[3072])();
   LINE("executable", guarded[3072]);
   WRITE_CP15(1, 0, 0, 0, READ_CP15(1, 0, 0, 0) & ~1u);
   g[1] = 10;

@@ -1,5 +1,6 @@
-/* Output of the Cortex-R5 test programs, by Arm semihosting's SYS_WRITE0 and SYS_EXIT. QEMU serves these calls; on a core
- * without a host they are supervisor calls like any other, and serve_semihosting() writes to a character device. */
+/* Output of the Cortex-R5 test programs, by Arm semihosting's SYS_WRITE0 and SYS_EXIT. QEMU serves these calls; on a
+ * core without a host they are supervisor calls like any other, and serve_semihosting() writes to a character device.
+ */
 #ifndef RPSIM_R5_PRINT_H
 #define RPSIM_R5_PRINT_H
 
@@ -43,21 +44,21 @@ static inline void line(const char* name, const uint32_t* values, unsigned count
   }
   put("\n");
 }
-#define LINE(name, ...)                                       \
-  do {                                                        \
-    const uint32_t line_[] = {__VA_ARGS__};                   \
-    line(name, line_, sizeof line_ / sizeof line_[0]);        \
+#define LINE(name, ...)                                \
+  do {                                                 \
+    const uint32_t line_[] = {__VA_ARGS__};            \
+    line(name, line_, sizeof line_ / sizeof line_[0]); \
   } while (0)
 
-#define READ_CP15(crn, op1, crm, op2)                                                                 \
-  __extension__({                                                                                     \
-    uint32_t v_;                                                                                      \
+#define READ_CP15(crn, op1, crm, op2)                                                               \
+  __extension__({                                                                                   \
+    uint32_t v_;                                                                                    \
     __asm__ volatile("mrc p15, " #op1 ", %0, c" #crn ", c" #crm ", " #op2 : "=r"(v_) : : "memory"); \
-    v_;                                                                                               \
+    v_;                                                                                             \
   })
-#define WRITE_CP15(crn, op1, crm, op2, value)                                                             \
-  do {                                                                                                    \
-    uint32_t v_ = (value);                                                                                \
+#define WRITE_CP15(crn, op1, crm, op2, value)                                                                \
+  do {                                                                                                       \
+    uint32_t v_ = (value);                                                                                   \
     __asm__ volatile("mcr p15, " #op1 ", %0, c" #crn ", c" #crm ", " #op2 "\n\tisb" : : "r"(v_) : "memory"); \
   } while (0)
 

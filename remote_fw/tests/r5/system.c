@@ -1,5 +1,5 @@
-/* What is the Cortex-R5F's and its surroundings' own on TI's K3: the vectored interrupt manager, waiting for interrupts, the
- * cycle counter, cache geometry, external aborts, tightly coupled memories, high vectors. */
+/* What is the Cortex-R5F's and its surroundings' own on TI's K3: the vectored interrupt manager, waiting for
+ * interrupts, the cycle counter, cache geometry, external aborts, tightly coupled memories, high vectors. */
 #include "print.h"
 
 #define VIM 0x2FFF0000u
@@ -164,7 +164,10 @@ static void aborts(void) {
   LINE("a device's error", seen[DATA], READ_CP15(5, 0, 0, 0), READ_CP15(6, 0, 0, 0));
   const uint32_t reads = REG(DEVICE);
   uint32_t unused;
-  __asm__ volatile("ldr %0, [%1]\n\tldr %0, [%1]\n\tldr %0, [%1]\n\tmov %0, #0" : "=&r"(unused) : "r"(DEVICE) : "memory");
+  __asm__ volatile("ldr %0, [%1]\n\tldr %0, [%1]\n\tldr %0, [%1]\n\tmov %0, #0"
+                   : "=&r"(unused)
+                   : "r"(DEVICE)
+                   : "memory");
   uint32_t pair[2];
   __asm__ volatile("ldmia %1, {r4, r5}\n\tmov %0, r4" : "=r"(pair[0]) : "r"(DEVICE) : "r4", "r5", "memory");
   LINE("every read is made", REG(DEVICE) - reads, pair[0] - reads);

@@ -1,4 +1,5 @@
-/* On two cores at once: both count in one word, with LDREX and STREX; the second begins when the first signals an event. */
+/* On two cores at once: both count in one word, with LDREX and STREX; the second begins when the first signals an
+ * event. */
 #include "print.h"
 
 #define SHARED 0x00040000u /* behind the program: counter, finished */

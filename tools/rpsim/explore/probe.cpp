@@ -270,7 +270,8 @@ bool probe::go_round(const std::string& remoteproc) {
   if (now == "running") return give("stop", remoteproc, "offline") && start("running");
   if (now == "detached") return start("attached") && give("detach", remoteproc, "detached");
   if (now == "attached") return give("detach", remoteproc, "detached") && start("attached");
-  trouble_ = now.empty() ? fmt::format("there is no {}", remoteproc) : fmt::format("{} is {} for good", remoteproc, now);
+  trouble_ =
+      now.empty() ? fmt::format("there is no {}", remoteproc) : fmt::format("{} is {} for good", remoteproc, now);
   return false;
 }
 
