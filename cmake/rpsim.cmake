@@ -31,6 +31,9 @@ if(RPSIM_SANITIZE)
   target_compile_options(rpsim_base INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined
                                               -fno-omit-frame-pointer)
   target_link_options(rpsim_base INTERFACE -fsanitize=address,undefined)
+  add_library(rpsim_asan_stacks OBJECT ${CMAKE_SOURCE_DIR}/cmake/asan_stacks.cpp)
+  target_sources(rpsim_base INTERFACE
+    $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:$<TARGET_OBJECTS:rpsim_asan_stacks>>)
 endif()
 
 # One precompiled header for every library.

@@ -7,8 +7,6 @@
 #include <stdexcept>
 #include <tuple>
 
-#include "host_sw/os/stack.h"
-
 namespace rpsim::os {
 
 using sc_core::sc_time;
@@ -113,7 +111,6 @@ class thread {
   sc_time debt;         // time that interrupt handlers took from it
   sc_time slice_start;  // since when it has its CPU
   wait_queue exited;
-  const char* stack_root = nullptr;
 };
 
 struct kernel::impl {
@@ -183,16 +180,8 @@ struct kernel::impl {
     return *t;
   }
   void check_alive() const {
-    if (dead) unwind(killed_exception());
+    if (dead) throw killed_exception();
   }
-  /// Ends the calling process: run() or interrupt_loop() catches.
-  template <typename Exception>
-  [[noreturn]] void unwind(Exception e) const {
-    const thread* t = find_current();
-    forget_frames(t != nullptr ? t->stack_root : interrupt_stack_root);
-    throw e;
-  }
-
   thread& spawn(std::string name, bool realtime, std::function<void()> body) {
     threads.push_back(std::make_unique<thread>(self, std::move(name), realtime, std::move(body)));
     thread* t = threads.back().get();
@@ -204,7 +193,6 @@ struct kernel::impl {
     const auto* process = sc_core::sc_get_current_process_b();
     last_process = nullptr;  // an ended process's place may be taken by a new one
     by_process[process] = &t;
-    t.stack_root = stack_mark();
     try {
       check_alive();
       acquire_cpu(t);
@@ -370,7 +358,6 @@ struct kernel::impl {
     if (gicd != 0) self.writel(1u << (irq % 32), gicd + (enabled ? GICD_ISENABLER : GICD_ICENABLER) + 4 * (irq / 32));
   }
   void interrupt_loop() {
-    interrupt_stack_root = stack_mark();
     try {
       for (;;) {
         check_alive();
@@ -511,7 +498,6 @@ struct kernel::impl {
   bool frozen = false, dead = false, permute = false;
   sc_core::sc_event death, end, irqs_on, free_waiters;
   unsigned alive = 1;  // processes: the threads, and the one that takes interrupts
-  const char* interrupt_stack_root = nullptr;
 
   std::map<unsigned, irq_line> lines;
 
@@ -877,7 +863,7 @@ void kernel::oops(std::string_view hazard, std::string text) {
   events().emit(name_, "host.oops",
                 {{"hazard", hazard}, {"thread", t != nullptr ? t->name : "interrupt"}, {"text", text}});
   printk(log_level::emerg, "", "Internal error: Oops: " + text);
-  if (t != nullptr) impl_->unwind(oops_exception());
+  if (t != nullptr) throw oops_exception();
   panic("Oops: Fatal exception in interrupt");
 }
 
@@ -895,7 +881,7 @@ void kernel::panic(std::string text) {
   if (impl_->panic_timeout != 0) emergency_restart();
   printk(log_level::emerg, "", fmt::format("---[ end Kernel panic - not syncing: {} ]---", text));
   power_off();
-  impl_->unwind(killed_exception());
+  throw killed_exception();
 }
 
 void kernel::add_panic_notifier(std::function<void()> n) { impl_->panic_notifiers.push_back(std::move(n)); }
@@ -905,7 +891,7 @@ void kernel::set_panic_timeout(int seconds) { impl_->panic_timeout = seconds; }
 void kernel::emergency_restart() {
   if (impl_->restart) impl_->restart();
   power_off();
-  impl_->unwind(killed_exception());
+  throw killed_exception();
 }
 void kernel::on_restart(std::function<void()> firmware) { impl_->restart = std::move(firmware); }
 

@@ -66,7 +66,10 @@ TEST(fork_pool, long_results_of_several_workers_do_not_mix) {
 
 TEST(fork_pool, a_child_that_dies_is_reported_and_the_others_go_on) {
   fork_pool pool(returning([](std::uint64_t job) -> std::string {
-                   if (job == 1) ::raise(SIGSEGV);
+                   if (job == 1) {
+                     std::signal(SIGSEGV, SIG_DFL);  // a sanitizer has a handler of its own
+                     ::raise(SIGSEGV);
+                   }
                    if (job == 2) ::_exit(7);
                    if (job == 3) throw std::runtime_error("no luck");
                    if (job == 4) {
@@ -110,6 +113,20 @@ TEST(fork_pool, a_worker_that_is_killed_is_an_error_and_no_hang) {
                  {});
   pool.give({0, 2});
   EXPECT_THROW(all_of(pool), snapshot_failed);
+}
+
+TEST(fork_pool, a_worker_that_ends_is_an_error_and_no_hang) {
+  fork_pool pool(returning([](std::uint64_t) { return std::string(); }),
+                 {.workers = 2, .before_fork = [](std::uint64_t job) {
+                    if (job == 1) ::_exit(5);
+                  }});
+  pool.give({0, 3});
+  try {
+    all_of(pool);
+    FAIL();
+  } catch (const snapshot_failed& e) {
+    EXPECT_STREQ(e.what(), "a worker ended with status 5");
+  }
 }
 
 TEST(fork_pool, its_end_ends_what_still_runs) {

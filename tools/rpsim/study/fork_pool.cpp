@@ -53,7 +53,7 @@ bool send(int fd, std::uint64_t job, frame_head::kind last, std::string_view tex
     head.what = text.empty() ? last : frame_head::part;
     head.code = static_cast<std::uint8_t>(code);
     std::memcpy(buffer, &head, sizeof head);
-    std::memcpy(buffer + sizeof head, now.data(), now.size());
+    std::copy(now.begin(), now.end(), buffer + sizeof head);
     if (!write_all(fd, buffer, sizeof head + now.size())) return false;
   } while (!text.empty());
   return true;
@@ -138,9 +138,11 @@ void end_with_parent() { ::prctl(PR_SET_PDEATHSIG, SIGKILL); }
   }
   int status = 0;
   for (pid_t pid = ::wait(&status); pid > 0 || errno == EINTR; pid = ::wait(&status)) {
-    if (pid > 0 && WIFSIGNALED(status))
-      send(results, 0, frame_head::broken,
-           fmt::format("a worker was killed by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status))));
+    if (pid <= 0 || status == 0) continue;
+    send(results, 0, frame_head::broken,
+         WIFSIGNALED(status)
+             ? fmt::format("a worker was killed by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
+             : fmt::format("a worker ended with status {}", WEXITSTATUS(status)));
   }
   ::_exit(0);
 }
