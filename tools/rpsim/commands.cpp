@@ -423,8 +423,9 @@ std::string_view footnote(const std::string& topic) {
 class matrix_page {
  public:
   matrix_page(const matrix_options& o, const std::vector<variant>& columns) : o_(o), columns_(columns) {
-    text_ = fmt::format("# {}, by variant\n\n", fs::path(o.directory).lexically_normal().generic_string());
-    if (const auto about = read_file(o.directory + "/README.md")) text_ += *about + "\n";
+    const auto about = read_file(o.directory + "/README.md");
+    text_ = about ? *about + "\n"
+                  : fmt::format("# {}, by variant\n\n", fs::path(o.directory).lexically_normal().generic_string());
     text_ +=
         "A row is a scenario, a column a variant of the host that it was run with, a cell what came of it: an outcome "
         "that the scenario's steps and expectations assert for this variant; ″ is what the column before has. A dash: "
