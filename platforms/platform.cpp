@@ -274,6 +274,14 @@ void platform::impl::bind_lines() {
       if (to == nullptr) n.fail("rpsim,lines", fmt::format("{} has no input {}", sinks[i].target.path(), names[i]));
       connect(*from, *to, fmt::format("{}_{}", m->label(), names[i]));
     }
+    // Only cores that execute instructions have SEV and WFE.
+    for (const dt::node& other : n.phandles("rpsim,event")) {
+      model* target = of(other);
+      if (target == nullptr) n.fail("rpsim,event", fmt::format("{} is no core", other.path()));
+      line_out* from = m->output("event", 0);
+      line_in* to = from == nullptr ? nullptr : target->input("event", 0);
+      if (to != nullptr) connect(*from, *to, fmt::format("{}_event", m->label()));
+    }
     if (const auto held = n.references("rpsim,local-reset", "#rpsim,line-cells"); !held.empty()) {
       const unsigned index = held[0].args.empty() ? 0 : held[0].args[0];
       model* source = of(held[0].target);

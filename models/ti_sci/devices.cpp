@@ -69,6 +69,18 @@ device_table::device_table(sim_context& context, const std::string& source, cons
     for (const dt::node& d : devices) boot_references += d.has("rpsim,boot-on") && module_of(d) == n;
     modules_.push_back(std::make_unique<lpsc>(n.label().c_str(), context, source, n, timing_, boot_references));
     by_phandle[n.phandle()] = modules_.back().get();
+    if (boot_references > 0 && n.has("rpsim,depends")) {
+      n.fail("rpsim,depends", "a module with a device that is on from the start cannot depend on another");
+    }
+  }
+  std::size_t index = 0;
+  for (const dt::node& n : section("lpscs")) {
+    lpsc& dependent = *modules_[index++];
+    if (!n.has("rpsim,depends")) continue;
+    const auto other = n.phandles("rpsim,depends");
+    const auto module = other.size() == 1 ? by_phandle.find(other.front().phandle()) : by_phandle.end();
+    if (module == by_phandle.end()) n.fail("rpsim,depends", "not an LPSC of this device manager");
+    dependent.depend_on(*module->second);
   }
   for (const dt::node& n : devices) {
     const auto module = by_phandle.find(module_of(n).phandle());

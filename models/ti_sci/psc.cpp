@@ -1,6 +1,7 @@
 #include "models/ti_sci/psc.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace rpsim {
 
@@ -9,6 +10,7 @@ using sc_core::sc_time;
 namespace {
 
 bool in_reset(module_state s) { return is_off(s) || s == module_state::sync_reset; }
+bool clocked(module_state s) { return s == module_state::enable || s == module_state::sync_reset; }
 
 }  // namespace
 
@@ -55,6 +57,11 @@ lpsc::lpsc(sc_core::sc_module_name name, sim_context& context, std::string sourc
 }
 
 void lpsc::add_core(std::string label, sc_core::sc_in<bool>& wfi) { cores_.push_back({std::move(label), &wfi}); }
+
+void lpsc::depend_on(lpsc& other) {
+  needs_ = &other;
+  other.dependants_.push_back(this);
+}
 
 void lpsc::before_end_of_elaboration() {
   SC_METHOD(step);
@@ -110,18 +117,28 @@ void lpsc::emit_reset(bool asserted, std::string_view kind) {
 void lpsc::sync() {
   const module_state wanted = target();
   if (wanted == next_) return;
+  const module_state before = std::exchange(next_, wanted);
+  const int clock = clocked(wanted) - clocked(before), power = is_off(before) - is_off(wanted);
+  if (needs_ != nullptr && (clock > 0 || power > 0)) needs_->reference(std::max(clock, 0), std::max(power, 0));
   // Counted when the software asks for it, on leaving reset only (reference/k3.md §3.5).
-  if (in_reset(next_) && !in_reset(wanted)) ++context_losses_;
-  next_ = wanted;
+  if (in_reset(before) && !in_reset(wanted)) ++context_losses_;
   if (!busy()) begin();
+  if (needs_ != nullptr && (clock < 0 || power < 0)) needs_->reference(std::min(clock, 0), std::min(power, 0));
 }
 
 void lpsc::begin() {
   from_ = state_;
   to_ = next_;
   enter(module_state::trans);
-  stuck_ = clock_stop_pending();
+  stuck_ = held();
   if (!stuck_) schedule();
+}
+
+/// One after the other: up, what it depends on comes first; down, what depends on it.
+bool lpsc::held() const {
+  if (clock_stop_pending()) return true;
+  if (clocked(to_)) return needs_ != nullptr && needs_->busy();
+  return std::ranges::any_of(dependants_, [](const lpsc* d) { return d->busy() && !clocked(d->to_); });
 }
 
 bool lpsc::clock_stop_pending() const {
@@ -144,7 +161,7 @@ void lpsc::schedule() {
 void lpsc::step() {
   if (!busy()) return;
   if (stuck_) {
-    stuck_ = clock_stop_pending();
+    stuck_ = held();
     if (!stuck_) schedule();
     return;
   }
@@ -155,9 +172,14 @@ void lpsc::step() {
   } else {
     context_.notifier.next_delta(settled_);
   }
+  if (needs_ != nullptr && needs_->stuck_) context_.notifier.next_delta(needs_->step_);
+  for (lpsc* d : dependants_) {
+    if (d->stuck_) context_.notifier.next_delta(d->step_);
+  }
 }
 
 void lpsc::settle() {
+  if (needs_ != nullptr) needs_->settle();
   stuck_ = false;
   step_.cancel();
   if (state_ != next_) enter(next_);

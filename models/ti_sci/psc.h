@@ -33,6 +33,9 @@ class lpsc final : public sc_core::sc_module {
 
   /// A core that this module feeds, and its WFI line. Before the end of elaboration.
   void add_core(std::string label, sc_core::sc_in<bool>& wfi);
+  /// The module through which this one gets its clock: it is on, and powered, while this one is (psc.c, LPSC_DEPENDS).
+  /// Before the end of elaboration.
+  void depend_on(lpsc& other);
 
   /// Changes the number of devices that are enabled and that are in retention; may start a transition.
   void reference(int enabled, int retained);
@@ -70,6 +73,7 @@ class lpsc final : public sc_core::sc_module {
   void step();
   void drive_lines();
   void enter(module_state s);
+  bool held() const;
   bool clock_stop_pending() const;
   void emit_reset(bool asserted, std::string_view kind);
 
@@ -79,12 +83,14 @@ class lpsc final : public sc_core::sc_module {
   const unsigned number_;
   const bool has_local_reset_, has_power_domain_, always_on_, no_clock_gating_, no_module_reset_;
   std::vector<fed_core> cores_;
+  lpsc* needs_ = nullptr;
+  std::vector<lpsc*> dependants_;
 
   unsigned enabled_, retained_ = 0, context_losses_ = 0;
   bool local_reset_, module_reset_ = false;
   module_state state_, next_;  // MDSTAT, MDCTL.NEXT
   module_state from_, to_;     // of the transition under way
-  bool stuck_ = false;         // the transition waits for a core's clock-stop acknowledge
+  bool stuck_ = false;         // the transition waits for a core's clock-stop acknowledge, or for another module's
   sc_core::sc_time ends_;
   std::optional<sc_core::sc_time> domain_off_since_;
 

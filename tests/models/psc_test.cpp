@@ -310,5 +310,89 @@ TEST(psc, boot_references_leave_the_module_on) {
   EXPECT_EQ(b.log.count("lpsc.state"), 0u);
 }
 
+/// The bench's module and another one, which gets its clock through it.
+struct pair_bench : psc_bench {
+  std::unique_ptr<dt::tree> tree2 = compile("m: m { rpsim,lpsc = <7>; rpsim,local-reset; };");
+  lpsc second{"m", context, "dm", tree2->by_label("m"), timing, 0};
+  fed core2{"core2"};
+  sc_core::sc_signal<bool> wfi2{"wfi2_line"};
+
+  pair_bench() : psc_bench("rpsim,local-reset;") {
+    core2.wfi.bind(wfi2);
+    second.add_core("second", core2.wfi);
+    second.depend_on(module);
+  }
+  std::vector<std::string> both() const {
+    std::vector<std::string> p;
+    for (const std::string& line : log.lines("lpsc.state")) p.push_back(line.substr(sizeof "dm"));
+    return p;
+  }
+};
+
+TEST(psc, a_module_that_depends_on_another_comes_after_it_and_goes_before_it) {
+  pair_bench b;
+  simulate([&] {
+    for (int round = 0; round < 2; ++round) {
+      b.second.reference(1, 0);
+      while (b.second.busy()) sc_core::wait(b.second.settled());
+      EXPECT_EQ(b.module.state(), enable);
+      EXPECT_EQ(b.second.state(), enable);
+      b.second.reference(-1, 0);
+      while (b.module.busy()) sc_core::wait(b.module.settled());
+      EXPECT_EQ(b.second.state(), sw_rst_disable);
+      EXPECT_EQ(b.module.state(), sw_rst_disable);
+    }
+    EXPECT_EQ(sc_core::sc_time_stamp(), sc_time(40, SC_US)) << "four transitions after each other, in two rounds";
+    EXPECT_EQ(b.module.context_losses(), 2u);
+  });
+  EXPECT_THAT(b.both(),
+              testing::IsSupersetOf({"lpsc=6 from=Trans to=Enable", "lpsc=7 from=Trans to=Enable",
+                                     "lpsc=7 from=Trans to=SwRstDisable", "lpsc=6 from=Trans to=SwRstDisable"}));
+}
+
+TEST(psc, what_others_depend_on_stays_on_without_references_of_its_own) {
+  pair_bench b;
+  simulate([&] {
+    b.module.reference(1, 0);
+    b.second.reference(1, 0);
+    sc_core::wait(100, SC_US);
+    b.module.reference(-1, 0);
+    EXPECT_EQ(b.module.state(), enable);
+    EXPECT_FALSE(b.module.busy());
+    b.second.reference(-1, 1);  // Disable: the clock stops, the power stays
+    sc_core::wait(100, SC_US);
+    EXPECT_EQ(b.second.state(), disable);
+    EXPECT_EQ(b.module.state(), disable);
+    b.second.reference(0, -1);
+    sc_core::wait(100, SC_US);
+    EXPECT_EQ(b.module.state(), sw_rst_disable);
+  });
+}
+
+TEST(psc, a_core_that_does_not_acknowledge_the_clock_stop_holds_what_its_module_depends_on) {
+  pair_bench b;
+  simulate([&] {
+    b.second.set_local_reset(false);
+    for (int round = 0; round < 2; ++round) {
+      b.wfi2.write(false);
+      b.second.reference(1, 0);
+      sc_core::wait(100, SC_US);
+      b.second.reference(-1, 0);
+      sc_core::wait(1, sc_core::SC_MS);
+      EXPECT_EQ(b.second.state(), trans);
+      EXPECT_EQ(b.module.state(), trans);
+      b.second.reference(1, 0);  // wanted again before that
+      sc_core::wait(1, sc_core::SC_MS);
+      b.wfi2.write(true);
+      sc_core::wait(100, SC_US);
+      EXPECT_EQ(b.second.state(), enable);
+      EXPECT_EQ(b.module.state(), enable);
+      b.second.reference(-1, 0);
+      sc_core::wait(100, SC_US);
+      EXPECT_EQ(b.module.state(), sw_rst_disable);
+    }
+  });
+}
+
 }  // namespace
 }  // namespace rpsim::test

@@ -2,10 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <fstream>
 #include <sstream>
 
 #include "docs/examples/doorbell.h"
+#include "models/ti_sci/device_manager.h"
 
 namespace rpsim {
 namespace {
@@ -49,6 +51,38 @@ TEST(platform, am62x_is_built_with_every_part_wired) {
   EXPECT_FALSE(p.debug_read(0x10, &read, 4));
   EXPECT_EQ(p.memory_at(0x9CC00000), p.memory_at(0x80000000));
   EXPECT_EQ(p.memory_at(0x29000000), nullptr);
+}
+
+/// SEV of one core is WFE's event of the other; nobody else's. Core 0: nop…, sev, b . — core 1: wfe, b .
+TEST(platform, cores_of_an_r5f_cluster_wake_each_other) {
+  sim_context context;
+  context.arm_engine = RPSIM_ARM_ENGINE;
+  context.arm_cores = {"r5f0_0", "r5f0_1"};
+  struct : trace_sink {
+    std::vector<std::string> wakes;
+    void on_event(const event& e) override {
+      if (e.name == "core.wake") wakes.push_back(std::string(e.source) + " " + std::string(e.fields[0].text));
+    }
+  } log;
+  context.trace.add(log);
+  platform p(context, dt::tree::compile(PLATFORMS "/k3-am64x.dts"));
+  auto& dm = dynamic_cast<device_manager&>(*p.find("dm"));
+  sc_core::sc_spawn([&] {
+    constexpr std::uint32_t config = ti_sci::CONFIG_R5F_ATCM_EN | ti_sci::CONFIG_R5F_TCM_RSTBASE;
+    constexpr std::uint32_t nop = 0xE320F000, wfe = 0xE320F002, sev = 0xE320F004, stay = 0xEAFFFFFE;
+    const std::array cores{dm.find_processor(p.find("r5f0_0")->node()), dm.find_processor(p.find("r5f0_1")->node())};
+    for (processor* c : cores) c->boot(0, config, true);
+    for (const unsigned device : {121u, 122u}) dm.boot_device(device, 1ull << 63);
+    while (dm.module_line(122).read() != module_state::enable) sc_core::wait(sc_core::SC_ZERO_TIME);
+    std::vector<std::uint32_t> signals(2000, nop);
+    signals.insert(signals.end(), {sev, stay});
+    const std::uint32_t waits[] = {wfe, stay};
+    EXPECT_TRUE(p.debug_write(0x78000000, signals.data(), 4 * signals.size()));
+    EXPECT_TRUE(p.debug_write(0x78200000, waits, sizeof waits));
+    for (processor* c : cores) c->boot(0, config, false);
+  });
+  sc_core::sc_start(sc_core::sc_time(100, sc_core::SC_US));
+  EXPECT_THAT(log.wakes, testing::ElementsAre("r5f0_1 event"));
 }
 
 constexpr const char* MAILBOX =
