@@ -16,6 +16,7 @@
 #include "tools/rpsim/gdb/server.h"
 #include "tools/rpsim/output.h"
 #include "tools/rpsim/study/run_study.h"
+#include "tools/rpsim/study/slurm_executor.h"
 
 int sc_main(int, char**) { return 0; }  // Debian's libsystemc wants one; it is never called
 
@@ -39,6 +40,7 @@ class command_line {
     add_explore();
     add_gdb();
     add_study();
+    add_study_task();
   }
 
   int go(int argc, char** argv) {
@@ -236,12 +238,38 @@ class command_line {
     c->add_option("--samples", study_.samples, "points for each value of the grids, instead of the file's number")
         ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{10'000'000}));
     c->add_flag("-q,--quiet", study_.quiet, "no progress");
+    c->add_option("--engine", study_.engine,
+                  "who runs the points: local: this machine; slurm: a job array, DIR being on a "
+                  "file system that its nodes share")
+        ->check(CLI::IsMember({"local", "slurm"}))
+        ->capture_default_str();
+    c->add_option_function<std::vector<std::string>>(
+         "--sbatch",
+         [this](const std::vector<std::string>& all) {
+           for (const std::string& one : all)
+             std::ranges::move(CLI::detail::split_up(one), std::back_inserter(study_.sbatch));
+         },
+         "further options of sbatch: --sbatch \"--partition=short --time=10\"; may be repeated")
+        ->type_name("WORDS")
+        ->allow_extra_args(false);
+    c->add_option("--chunk", study_.chunk, "points of an array's task, at least; default: 500")
+        ->check(CLI::PositiveNumber);
     settings(c);
     c->callback([this] {
+      if (study_.engine == "local" && (!study_.sbatch.empty() || study_.chunk != 0))
+        throw CLI::ValidationError("--sbatch and --chunk are for --engine slurm");
       study_.overrides = run_.run.overrides;
       study_.colour = colour();
       status_ = run_study(study_, resources::find());
     });
+  }
+
+  /// What `study --engine slurm` submits; nobody types it.
+  void add_study_task() {
+    CLI::App* c = app_.add_subcommand("study-task", "A task of a study's job array")->group("");
+    c->add_option("DIR", directory_, "of the array")->required();
+    c->add_option("INDEX", index_, "of the task")->required();
+    c->callback([this] { status_ = run_array_task(directory_, index_, resources::find()); });
   }
 
   static bool colour() {
@@ -255,6 +283,7 @@ class command_line {
   matrix_options matrix_;
   explore_options explore_;
   std::string directory_;
+  std::uint64_t index_ = 0;
   std::uint16_t port_ = gdb::DEFAULT_PORT;
   bool variants_ = false;
   int status_ = 0;

@@ -1,6 +1,9 @@
 #include "tools/rpsim/study/executor.h"
 
+#include <sched.h>
+
 #include <algorithm>
+#include <csignal>
 
 #include "tools/rpsim/study/point.h"
 
@@ -10,15 +13,23 @@ namespace {
 
 constexpr char REFUSED = '!';  // begins the text of a refusal, so that it can be told from a snapshot that broke
 
+unsigned cpus() {
+  cpu_set_t set;
+  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<unsigned>(CPU_COUNT(&set)) : 1;
+}
+
 class local final : public point_executor {
  public:
-  local(const study& s, const local_options& o, const resources& where) : workers_(o.workers) {
-    fork_pool::options pool{.workers = o.workers,
+  local(const study& s, const local_options& o, const resources& where)
+      : workers_(o.workers != 0 ? o.workers : cpus()) {
+    fork_pool::options pool{.workers = workers_,
                             .limit = std::chrono::milliseconds(static_cast<std::int64_t>(s.limit.to_seconds() * 1e3))};
+    pools_.resize(s.variants.size());
     for (std::size_t v = 0; v < s.variants.size(); ++v) {
+      if (!o.variants.empty() && std::ranges::find(o.variants, v) == o.variants.end()) continue;
       try {
-        pools_.push_back(
-            std::make_unique<fork_pool>([&](std::string& about) { return snapshot(s, v, o, where, about); }, pool));
+        pools_[v] =
+            std::make_unique<fork_pool>([&](std::string& about) { return snapshot(s, v, o, where, about); }, pool);
       } catch (const snapshot_failed& e) {
         const std::string_view text = e.what();
         if (text.starts_with(REFUSED)) throw study_refused(std::string(text.substr(1)));
@@ -29,8 +40,15 @@ class local final : public point_executor {
 
   const std::string& about(std::size_t variant) override { return pools_[variant]->about(); }
 
-  bool run(std::size_t variant, const std::vector<job_range>& points, const arrived& take) override {
-    fork_pool& pool = *pools_[variant];
+  bool run(const std::vector<std::vector<job_range>>& points, const arrived& take) override {
+    for (std::size_t v = 0; v < points.size(); ++v) {
+      if (!points[v].empty() && !run(*pools_[v], points[v], take)) return false;
+    }
+    return true;
+  }
+
+ private:
+  bool run(fork_pool& pool, const std::vector<job_range>& points, const arrived& take) const {
     std::uint64_t total = 0;
     for (const job_range& r : points) total += r.count;
     const std::uint64_t chunk = std::clamp<std::uint64_t>(total / (8 * workers_), 1, 32);
@@ -51,9 +69,10 @@ class local final : public point_executor {
     }
   }
 
- private:
   static fork_pool::work snapshot(const study& s, std::size_t variant, const local_options& o, const resources& where,
                                   std::string& about) {
+    std::signal(SIGTERM,
+                SIG_IGN);  // a queue sends it to everybody, as a terminal does SIGINT: a point must not end by it
     run_options options;
     options.seed = o.seed;
     options.overrides = o.overrides;

@@ -55,6 +55,18 @@ void progress::done(std::uint64_t points, std::uint64_t failed) {
   show(false);
 }
 
+void progress::make_room() {
+  if (!quiet_ && terminal_) fmt::print(stderr, "\r\x1b[K");
+  std::fflush(stderr);
+}
+
+void progress::note(const std::string& text) {
+  if (quiet_) return;
+  make_room();
+  fmt::print(stderr, "{}\n", text);
+  std::fflush(stderr);
+}
+
 void progress::show(bool last) {
   if (quiet_) return;
   const auto now = clock::now();

@@ -15,6 +15,10 @@ class progress {
   progress(const progress&) = delete;
   progress& operator=(const progress&) = delete;
 
+  /// What goes on, in a line of its own.
+  void note(const std::string& text);
+  /// Somebody else is about to write a line there.
+  void make_room();
   void more(std::uint64_t points) { total_ += points; }
   void done(std::uint64_t points, std::uint64_t failed);
   /// "4200/10000  42 %  1040 points/s  5 s left  12 failed"

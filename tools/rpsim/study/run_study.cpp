@@ -1,10 +1,8 @@
 #include "tools/rpsim/study/run_study.h"
 
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -16,6 +14,8 @@
 #include "tools/rpsim/study/executor.h"
 #include "tools/rpsim/study/point.h"
 #include "tools/rpsim/study/progress.h"
+#include "tools/rpsim/study/slurm_executor.h"
+#include "tools/rpsim/study/stop_signal.h"
 #include "tools/rpsim/study/summary.h"
 #include "tools/rpsim/vocabulary.h"
 
@@ -26,34 +26,6 @@ using json = nlohmann::ordered_json;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// While it lives, SIGINT and SIGTERM only say so.
-class stop_signal {
- public:
-  stop_signal() {
-    struct sigaction action {};
-    action.sa_handler = [](int) { came_ = 1; };  // no SA_RESTART: it ends a wait
-    ::sigaction(SIGINT, &action, &interrupt_);
-    ::sigaction(SIGTERM, &action, &terminate_);
-  }
-  ~stop_signal() {
-    ::sigaction(SIGINT, &interrupt_, nullptr);
-    ::sigaction(SIGTERM, &terminate_, nullptr);
-  }
-  stop_signal(const stop_signal&) = delete;
-  stop_signal& operator=(const stop_signal&) = delete;
-  bool came() const { return came_ != 0; }
-
- private:
-  static inline volatile std::sig_atomic_t came_ = 0;  // what a handler may touch
-  struct sigaction interrupt_ {
-  }, terminate_{};
-};
-
-unsigned cpus() {
-  cpu_set_t set;
-  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<unsigned>(CPU_COUNT(&set)) : 1;
-}
 
 const char* part_name(point_place::part p) {
   switch (p) {
@@ -73,13 +45,38 @@ class coordinator {
  public:
   coordinator(const study& s, const study_options& o, const resources& where)
       : study_(s), options_(o), where_(where), directory_(o.directory.empty() ? s.name + ".results" : o.directory) {
-    executor_ =
-        local_executor(s, {.workers = o.jobs != 0 ? o.jobs : cpus(), .seed = o.seed, .overrides = o.overrides}, where);
-    layout_.emplace(s, o.seed, json::parse(executor_->about(0)));
+    const bool array = o.engine == "slurm";
+    if (array && o.file == "-")
+      throw slurm_refused("--engine slurm: its tasks cannot read standard input; give a file");
+    std::optional<slurm_queue> queue;
+    if (array) queue.emplace();
+    // Of a job array, this machine only runs what comes one value after another.
+    const unsigned workers = array && s.find.empty() ? 1 : o.jobs;
+    here_ = local_executor(s, {.workers = workers, .seed = o.seed, .overrides = o.overrides}, where);
+    layout_.emplace(s, o.seed, json::parse(here_->about(0)));
     std::error_code error;
     fs::create_directories(directory_, error);
     if (error) throw cannot_write(fmt::format("{}: {}", directory_, error.message()));
     store_.emplace(directory_ + "/results.sqlite", identity(), layout_->columns(), o.resume);
+    if (!array) return;
+    array_ = slurm_executor(std::move(*queue),
+                            {.directory = directory_,
+                             .file = o.file,
+                             .jobs = o.jobs,
+                             .chunk = o.chunk,
+                             .samples = o.samples,
+                             .seed = o.seed,
+                             .overrides = o.overrides,
+                             .sbatch = o.sbatch,
+                             .resume = o.resume,
+                             .identity = identity(),
+                             .note = [this](const std::string& text) { bar_->note(text); },
+                             .warn =
+                                 [this](const std::string& text) {
+                                   bar_->make_room();
+                                   warn(text);
+                                 }},
+                            s, *here_);
   }
 
   int run() {
@@ -94,7 +91,12 @@ class coordinator {
     {
       progress bar(total, total - missing, terminal, options_.quiet);
       bar_ = &bar;
-      for (std::size_t v = 0; v < ranges.size() && !stopped_; ++v) run_points(v, ranges[v]);
+      try {
+        run_points(array_ ? *array_ : *here_, ranges);
+      } catch (const slurm_refused&) {
+        store_->discard();
+        throw;
+      }
       for (std::size_t f = 0; f < study_.find.size() && !stopped_; ++f) {
         for (std::size_t v = 0; v < study_.variants.size() && !stopped_; ++v) {
           const std::string& only = study_.find[f].variant.text;
@@ -103,7 +105,7 @@ class coordinator {
       }
       bar_ = nullptr;
     }
-    executor_.reset();
+    here_.reset();
     if (stopped_) std::erase_if(searches.get_ref<json::array_t&>(), [](const json& j) { return j.is_null(); });
     const json summary =
         summarize(study_, *layout_, *store_, options_.seed, options_.sensitivity && !stopped_, searches);
@@ -135,6 +137,14 @@ class coordinator {
                          study_.vary_from.text));
     }
     if (stopped_) return 130;
+    std::uint64_t all = 0, lost = 0;
+    for (std::size_t v = 0; v < study_.variants.size(); ++v) {
+      for (const job_range& r : to_do(v, all)) lost += r.count;
+    }
+    if (lost != 0) {
+      warn(fmt::format("{} of {} points did not run; --resume runs them, and nothing else", lost, all));
+      return 3;
+    }
     for (const auto& o : store_->outcomes(0, layout_->points.points())) {
       if (o.what.starts_with("killed by") || o.what.starts_with("ended with") || o.what.starts_with("internal error") ||
           o.what == "out of time")
@@ -158,7 +168,7 @@ class coordinator {
     // What every point has in common: a simulator or a scenario that changed tells another story.
     std::string prefixes;
     for (std::size_t v = 0; v < study_.variants.size(); ++v)
-      prefixes += json::parse(executor_->about(v)).at("prefix").get<std::string>() + " ";
+      prefixes += json::parse(here_->about(v)).at("prefix").get<std::string>() + " ";
     who.emplace_back("story up to vary_from (simulator, scenario or firmware)", prefixes);
     return who;
   }
@@ -176,8 +186,8 @@ class coordinator {
     return all;
   }
 
-  void run_points(std::size_t variant, const std::vector<job_range>& ranges) {
-    stopped_ = !executor_->run(variant, ranges, [&](std::vector<job_end> ended) {
+  void run_points(point_executor& with, const std::vector<std::vector<job_range>>& ranges) {
+    stopped_ = !with.run(ranges, [&](std::vector<job_end> ended) {
       std::vector<results_store::row> rows;
       std::uint64_t failed = 0;
       for (const job_end& e : ended) {
@@ -242,14 +252,14 @@ class coordinator {
     std::string last_detail;
     const auto holds = [&](std::uint64_t i) {
       const std::uint64_t first = layout_->points.find_point(f, variant, i, 0);
-      std::vector<job_range> ranges;
+      std::vector<std::vector<job_range>> ranges(variant + 1);
       std::uint64_t missing = 0;
       for (const auto& [from, n] : store_->missing(first, b.runs)) {
-        ranges.push_back({from, n});
+        ranges.back().push_back({from, n});
         missing += n;
       }
       bar_->more(missing);
-      run_points(variant, ranges);
+      run_points(*here_, ranges);
       bool good = true;
       std::string detail = "ok";
       if (b.condition) {
@@ -322,7 +332,7 @@ class coordinator {
   const resources& where_;
   std::string directory_;
   stop_signal stop_;
-  std::unique_ptr<point_executor> executor_;
+  std::unique_ptr<point_executor> here_, array_;  // the latter: of --engine slurm
   std::optional<study_layout> layout_;
   std::optional<results_store> store_;
   progress* bar_ = nullptr;
@@ -352,6 +362,9 @@ int run_study(const study_options& o, const resources& where) {
     return coordinator(*s, o, where).run();
   } catch (const study_refused& e) {
     fmt::print(stderr, "{}", e.what());
+    return 2;
+  } catch (const slurm_refused& e) {
+    error(e.what());
     return 2;
   }
 }

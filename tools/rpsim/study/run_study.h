@@ -13,14 +13,17 @@ namespace rpsim::tool {
 
 struct study_options {
   std::string file, directory;  // directory: empty: <study>.results
-  unsigned jobs = 0;            // 0: as many as there are CPUs
+  unsigned jobs = 0;            // 0: as many as there are CPUs; of a job array: in each task
   std::uint64_t seed = 0;
   std::optional<std::uint64_t> samples;
   std::vector<std::pair<std::string, std::string>> overrides;
+  std::string engine = "local";  // or slurm
+  std::vector<std::string> sbatch;
+  std::uint64_t chunk = 0;  // points of a task, at least; 0: slurm_executor's
   bool resume = false, sensitivity = false, quiet = false, colour = false;
 };
 /// @return 0 every question holds; 1 one does not; 2 bad input, or nowhere to write; 3 a point ended by a signal or out
-/// of time; 130 stopped by SIGINT.
+/// of time, or did not run; 130 stopped by SIGINT.
 int run_study(const study_options& o, const resources& where);
 
 /// One point again, in this process, with every output of a run: byte for byte what its child did.

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 #include "tools/rpsim/output.h"
 
@@ -66,11 +67,20 @@ results_store::~results_store() {
   sqlite3_close(db_);
 }
 
+void results_store::discard() {
+  if (!fresh_) return;
+  sqlite3_finalize(std::exchange(insert_, nullptr));
+  sqlite3_close(std::exchange(db_, nullptr));  // takes its log with it
+  std::error_code error;
+  std::filesystem::remove(path_, error);
+}
+
 void results_store::open(const identity& who, bool fresh) {
   // Nobody else writes into it; a commit is on its way to the disk when the process may be killed, and survives that.
   run("PRAGMA locking_mode = EXCLUSIVE");
   run("PRAGMA journal_mode = WAL");
   run("PRAGMA synchronous = NORMAL");
+  fresh_ = fresh;
   if (fresh) {
     run("BEGIN");
     run("CREATE TABLE study (key TEXT PRIMARY KEY, value TEXT)");
@@ -131,6 +141,7 @@ sqlite3_stmt* results_store::prepare(const std::string& sql) {
 
 void results_store::add(const std::vector<row>& rows) {
   if (rows.empty()) return;
+  fresh_ = false;
   run("BEGIN");
   for (const row& r : rows) {
     sqlite3_reset(insert_);

@@ -51,6 +51,9 @@ class results_store {
   };
   std::vector<outcome_count> outcomes(std::uint64_t first, std::uint64_t count);
 
+  /// Of a file that was made here and has no row: it never was.
+  void discard();
+
   const std::vector<std::string>& columns() const { return columns_; }
 
  private:
@@ -61,6 +64,7 @@ class results_store {
 
   std::string path_;
   std::vector<std::string> columns_;
+  bool fresh_ = false;  // made here, and no row yet
   sqlite3* db_ = nullptr;
   sqlite3_stmt* insert_ = nullptr;
 };
