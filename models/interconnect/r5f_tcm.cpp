@@ -34,8 +34,8 @@ std::vector<r5f_tcm::piece> r5f_tcm::pieces(const dt::node& node, std::string_vi
   return list;
 }
 
-std::vector<r5f_tcm::route> r5f_tcm::routes_for(std::uint32_t config) const {
-  std::vector<route> routes;
+std::vector<moved_range> r5f_tcm::routes_for(std::uint32_t config) const {
+  std::vector<moved_range> routes;
   const bool atcm_low = (config & TCM_RSTBASE) != 0;
   const bool both_cores = (config & (LOCKSTEP | SINGLE_CORE)) != 0;
   for (const bool low : {true, false}) {
@@ -52,21 +52,21 @@ std::vector<r5f_tcm::route> r5f_tcm::routes_for(std::uint32_t config) const {
 }
 
 std::uint64_t r5f_tcm::system_address(std::uint32_t address, std::uint32_t config) const {
-  for (const route& r : routes_for(config)) {
+  for (const moved_range& r : routes_for(config)) {
     if (address >= r.first && address <= r.last) return r.system + (address - r.first);
   }
   return 0;
 }
 
-const r5f_tcm::route* r5f_tcm::find(std::uint64_t address) const {
+const moved_range* r5f_tcm::find(std::uint64_t address) const {
   const auto it =
-      std::ranges::find_if(routes_, [&](const route& r) { return address >= r.first && address <= r.last; });
+      std::ranges::find_if(routes_, [&](const moved_range& r) { return address >= r.first && address <= r.last; });
   return it == routes_.end() ? nullptr : &*it;
 }
 
 void r5f_tcm::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const std::uint64_t address = payload.get_address();
-  const route* r = find(address);
+  const moved_range* r = find(address);
   if (r == nullptr) return downstream_->b_transport(payload, delay);
   if (const unsigned length = payload.get_data_length(); length != 0 && length - 1 > r->last - address) [[unlikely]] {
     return bus_error(context(), label(), payload, tlm::TLM_ADDRESS_ERROR_RESPONSE, "crosses the end of a TCM");
@@ -79,7 +79,7 @@ void r5f_tcm::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& del
 unsigned r5f_tcm::transport_debug(tlm::tlm_generic_payload& payload) {
   const std::uint64_t address = payload.get_address();
   const unsigned length = payload.get_data_length();
-  if (const route* r = find(address)) {
+  if (const moved_range* r = find(address)) {
     payload.set_address(r->system + (address - r->first));
     if (length != 0)
       payload.set_data_length(static_cast<unsigned>(std::min<std::uint64_t>(length - 1, r->last - address) + 1));
@@ -92,26 +92,17 @@ unsigned r5f_tcm::transport_debug(tlm::tlm_generic_payload& payload) {
 
 bool r5f_tcm::direct_memory(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi) {
   const std::uint64_t address = payload.get_address();
-  route way{0, std::numeric_limits<std::uint64_t>::max(), 0};
-  if (const route* r = find(address)) {
+  moved_range way{0, std::numeric_limits<std::uint64_t>::max(), 0};
+  if (const moved_range* r = find(address)) {
     way = *r;
   } else {
-    for (const route& other : routes_) {
+    for (const moved_range& other : routes_) {
       if (other.last < address) way.first = std::max(way.first, other.last + 1);
       if (other.first > address) way.last = std::min(way.last, other.first - 1);
     }
     way.system = way.first;
   }
-  const std::uint64_t shift = way.system - way.first;
-  payload.set_address(address + shift);
-  const bool granted = downstream_->get_direct_mem_ptr(payload, dmi);
-  payload.set_address(address);
-  const std::uint64_t start = std::max<std::uint64_t>(dmi.get_start_address(), way.first + shift);
-  const std::uint64_t end = std::min<std::uint64_t>(dmi.get_end_address(), way.last + shift);
-  if (granted) dmi.set_dmi_ptr(dmi.get_dmi_ptr() + (start - dmi.get_start_address()));
-  dmi.set_start_address(start - shift);
-  dmi.set_end_address(end - shift);
-  return granted;
+  return translated_dmi(*downstream_.operator->(), way, payload, dmi);
 }
 
 tlm::tlm_sync_enum r5f_tcm::nb_transport_bw(tlm::tlm_generic_payload&, tlm::tlm_phase&, sc_core::sc_time&) {
@@ -120,11 +111,7 @@ tlm::tlm_sync_enum r5f_tcm::nb_transport_bw(tlm::tlm_generic_payload&, tlm::tlm_
 
 void r5f_tcm::invalidate_direct_mem_ptr(sc_dt::uint64 start, sc_dt::uint64 end) {
   upstream_->invalidate_direct_mem_ptr(start, end);  // what passes unchanged
-  for (const route& r : routes_) {
-    const std::uint64_t first = std::max<std::uint64_t>(start, r.system);
-    const std::uint64_t last = std::min<std::uint64_t>(end, r.system + (r.last - r.first));
-    if (first <= last) upstream_->invalidate_direct_mem_ptr(r.first + (first - r.system), r.first + (last - r.system));
-  }
+  for (const moved_range& r : routes_) invalidate_translated(*upstream_.operator->(), r, start, end);
 }
 
 void r5f_tcm::config_changed() {

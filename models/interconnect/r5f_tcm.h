@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "models/common/model.h"
+#include "models/interconnect/translated_dmi.h"
 
 namespace rpsim {
 
@@ -34,10 +35,6 @@ class r5f_tcm final : public model, private target_port::handler, private tlm::t
   struct piece {
     std::uint64_t base, size;
   };
-  /// A stretch of the core's addresses that goes the same way: to `system` and on, or unchanged.
-  struct route {
-    std::uint64_t first, last, system;
-  };
 
   void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override;
   unsigned transport_debug(tlm::tlm_generic_payload& payload) override;
@@ -45,12 +42,12 @@ class r5f_tcm final : public model, private target_port::handler, private tlm::t
   tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload&, tlm::tlm_phase&, sc_core::sc_time&) override;
   void invalidate_direct_mem_ptr(sc_dt::uint64 start, sc_dt::uint64 end) override;
   static std::vector<piece> pieces(const dt::node& node, std::string_view property);
-  std::vector<route> routes_for(std::uint32_t config) const;
-  const route* find(std::uint64_t address) const;
+  std::vector<moved_range> routes_for(std::uint32_t config) const;
+  const moved_range* find(std::uint64_t address) const;
   void config_changed();
 
   std::array<std::vector<piece>, 2> memories_;  // ATCM, BTCM
-  std::vector<route> routes_;                   // at most four, by address
+  std::vector<moved_range> routes_;             // at most four, by address
   target_port upstream_;
   tlm::tlm_initiator_socket<32> downstream_{"downstream"};
   sc_core::sc_in<std::uint32_t> config_{"config"};

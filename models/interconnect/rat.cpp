@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "models/interconnect/translated_dmi.h"
+
 namespace rpsim {
 
 namespace {
@@ -159,15 +161,8 @@ bool rat::direct_memory(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi) {
     return false;
   }
   const route way = around(address);
-  const std::uint64_t shift = way.in != nullptr ? way.in->output - way.in->base : 0;
-  payload.set_address(address + shift);
-  const bool granted = downstream_->get_direct_mem_ptr(payload, dmi);
-  payload.set_address(address);
-  const std::uint64_t start = std::max<std::uint64_t>(dmi.get_start_address(), way.first + shift);
-  const std::uint64_t end = std::min<std::uint64_t>(dmi.get_end_address(), way.last + shift);
-  if (granted) dmi.set_dmi_ptr(dmi.get_dmi_ptr() + (start - dmi.get_start_address()));
-  dmi.set_start_address(start - shift);
-  dmi.set_end_address(end - shift);
+  const std::uint64_t output = way.in != nullptr ? way.in->output + (way.first - way.in->base) : way.first;
+  const bool granted = translated_dmi(*downstream_.operator->(), {way.first, way.last, output}, payload, dmi);
   dmi_granted_ |= granted;
   return granted;
 }
@@ -178,11 +173,8 @@ tlm::tlm_sync_enum rat::nb_transport_bw(tlm::tlm_generic_payload&, tlm::tlm_phas
 
 void rat::invalidate_direct_mem_ptr(sc_dt::uint64 start, sc_dt::uint64 end) {
   upstream_->invalidate_direct_mem_ptr(start, end);  // what passes unchanged
-  for (const region& r : enabled_) {
-    const std::uint64_t first = std::max<std::uint64_t>(start, r.output);
-    const std::uint64_t last = std::min<std::uint64_t>(end, r.output + (r.last - r.base));
-    if (first <= last) upstream_->invalidate_direct_mem_ptr(r.base + (first - r.output), r.base + (last - r.output));
-  }
+  for (const region& r : enabled_)
+    invalidate_translated(*upstream_.operator->(), {r.base, r.last, r.output}, start, end);
 }
 
 void rat::reload() {
