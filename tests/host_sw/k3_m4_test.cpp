@@ -2,13 +2,7 @@
 
 #include "host_sw/drivers/k3_m4.h"
 
-#include <fstream>
-#include <sstream>
-
-#include "host_sw/linux_host.h"
-#include "models/ti_sci/device_manager.h"
-#include "platforms/platform.h"
-#include "tests/host_sw/fake_host.h"
+#include "tests/host_sw/k3_board.h"
 
 namespace rpsim::test {
 namespace {
@@ -25,29 +19,6 @@ using testing::Not;
 constexpr const char* STATE = "/sys/class/remoteproc/remoteproc0/state";
 constexpr const char* DEVICE = "5000000.m4fss";
 constexpr const char* DRIVER = "/sys/bus/platform/drivers/k3-m4-rproc/";
-
-/// One TI-SCI request of a kind meets an action.
-class tisci_fault final : public fault_hook {
- public:
-  tisci_fault(sim_context& c, std::string msg, fault_action action)
-      : context_(c), msg_(std::move(msg)), action_(action) {
-    armed_ = true;
-    c.faults = this;
-  }
-  ~tisci_fault() override { context_.faults = &context_.none; }
-  fault_action decide(std::string_view point, std::string_view, std::initializer_list<field> what) override {
-    for (const field& f : what) {
-      if (point == "tisci.request" && f.key == "msg" && f.text == msg_ && !std::exchange(done_, true)) return action_;
-    }
-    return {};
-  }
-
- private:
-  sim_context& context_;
-  std::string msg_;
-  fault_action action_;
-  bool done_ = false;
-};
 
 class k3_m4 : public testing::Test {
  protected:
