@@ -105,6 +105,7 @@ void remote_core::settle() {
 void remote_core::stop(std::string_view event, std::string_view reason) {
   emit(event, {{"reason", reason}});
   set_wfi(false);
+  stopped(event);
   for (;;) {
     sc_core::wait(wake_);
     if (reset_) throw reset_taken{};

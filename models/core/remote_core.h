@@ -30,6 +30,8 @@ class remote_core : public core, protected tlm::tlm_bw_transport_if<> {
 
   /// Out of reset: executes until it throws (reset, from a wait) or stops for good. cycle() is up to date.
   [[noreturn]] virtual void boot() = 0;
+  /// It executes no more until reset, for this reason.
+  virtual void stopped([[maybe_unused]] std::string_view event) {}
   virtual void direct_memory_withdrawn([[maybe_unused]] std::uint64_t first, [[maybe_unused]] std::uint64_t last) {}
 
   const sc_core::sc_time& cycle() const { return cycle_; }

@@ -29,7 +29,7 @@ constexpr sentence SENTENCES[] = {
     {"core.wake", "[by interrupt {irq}]"},
     {"core.lockup", "{reason}"},
     {"core.hang", "{reason}"},
-    {"core.fault", "{kind} at {address}"},
+    {"core.fault", "{kind}[ at {address}][, pc {pc}]"},
     {"fw.mark", "{mark}"},
     {"fw.log", "{text}"},
     {"bus.error", "{initiator} {kind}s {address}: {reason}"},

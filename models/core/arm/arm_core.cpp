@@ -371,9 +371,14 @@ arm_after arm_core::at_breakpoint(const arm_instruction& i) {
   return arm_after::synchronise;
 }
 
+void arm_core::stopped(std::string_view event) {
+  if (event != "core.lockup" || debug_ == nullptr || debug_->stopped == nullptr) return;
+  debug_->order = debug_order::hold;
+  debug_->stopped(*this, {.why = debug_stop::kind::lockup});
+}
+
 /// Between instructions: tells what was reached, and waits while the core is held.
 void arm_core::obey_debugger() {
-  if (lockup_) stops_for_debugger({.why = debug_stop::kind::lockup});
   if (debug_->reached) {
     catch_up();
     const debug_stop why = *debug_->reached;

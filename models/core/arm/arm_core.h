@@ -177,6 +177,7 @@ class arm_core : public remote_core, public debug_target, protected arm_engine_c
   };
 
   [[noreturn]] void boot() override;
+  void stopped(std::string_view event) override;
   void obey_debugger();
   const watchpoint* watching(access_kind kind, std::uint32_t address, unsigned bytes) const;
   bool stops_before(access_kind kind, std::uint32_t address, unsigned bytes);

@@ -232,6 +232,16 @@ TEST_F(gdb_session, end_of_the_scenario_is_the_end_of_each_process_in_turn) {
   EXPECT_TRUE(session_.over());
 }
 
+TEST_F(gdb_session, whose_conversation_outlives_its_processes_may_ask_after_their_end) {
+  ask("!");
+  ask("vCont;c");
+  session_.ended(0);
+  EXPECT_TRUE(session_.at_rest());
+  EXPECT_FALSE(session_.over());
+  EXPECT_EQ(ask("qfThreadInfo"), "l");
+  EXPECT_EQ(ask("g"), "E22");
+}
+
 TEST_F(gdb_session, detached_core_goes_on_without_breakpoints) {
   ask("Z0,100,2");
   EXPECT_EQ(ask("D;1"), "OK");

@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
+#include <chrono>
 #include <optional>
 #include <stdexcept>
 
@@ -21,6 +22,8 @@ using asio::ip::tcp;
 namespace {
 /// How much simulated time passes before the socket is looked at again.
 const sc_core::sc_time SLICE(1, sc_core::SC_MS);
+/// How long gdb may stay silent when every process has exited; it asks a few things then.
+constexpr std::chrono::seconds LAST_WORDS(1);
 
 struct debugged_core {
   core* as_core = nullptr;
@@ -150,7 +153,13 @@ void server::play(simulation& sim, const scenario& s) {
   sim.finish();
   const bool passed = std::ranges::all_of(sim.results(), &check_result::passed);
   if (state_->there != nullptr) state_->there->gdb().ended(passed ? 0 : 1);
-  for (state_->drop_lost(); state_->there != nullptr; state_->drop_lost()) state_->io.run_one();
+  for (state_->drop_lost(); state_->there != nullptr; state_->drop_lost()) {
+    if (!state_->there->gdb().at_rest()) {
+      state_->io.run_one();
+    } else if (state_->io.run_one_for(LAST_WORDS) == 0) {
+      state_->there.reset();
+    }
+  }
 }
 
 }  // namespace rpsim::tool::gdb

@@ -226,9 +226,9 @@ std::optional<std::string> session::go(const std::vector<std::optional<debug_ord
   if (ended_) {
     const std::size_t core = *attached_.begin();
     let_go(core);
-    over_ = attached_.empty();
+    over_ = attached_.empty() && !extended_;
     running_ = false;
-    if (!over_) current_ = *attached_.begin();
+    if (!attached_.empty()) current_ = *attached_.begin();
     return multiprocess_ ? fmt::format("W{:02x};process:{:x}", *ended_, core + 1) : fmt::format("W{:02x}", *ended_);
   }
   for (const std::size_t core : attached_) cores_[core]->order(orders[core].value_or(debug_order::hold));

@@ -39,6 +39,8 @@ class session {
   bool running() const { return running_; }
   /// gdb has let go of every process: there is nothing left to say.
   bool over() const { return over_; }
+  /// The scenario has, and gdb has been told of every process; it may still ask.
+  bool at_rest() const { return ended_ && attached_.empty(); }
   /// Once simulated time has paused: tells gdb why, if a core has stopped or gdb has interrupted.
   void paused();
   /// The scenario has ended with this status; so has every process.
