@@ -1,7 +1,8 @@
 // arm_cost [ROUNDS]: a program that never leaves the core (remote_fw/tests/load.h), executed by the Cortex-M4F and the
 // Cortex-R5F at a quantum of 1000 cycles, and by qemu-system-arm without and with -icount: the same ELF, the contenders
 // taking turns. User CPU seconds of whole processes, the median of each, and how many times as fast as QEMU that is.
-//   arm_cost m4|r5 executes the program once.
+//   arm_cost parts [ROUNDS]: each kind of work alone.
+//   arm_cost m4|r5 [PROGRAM] executes a program once.
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -89,8 +90,8 @@ int execute(const std::string& program, const std::string& properties, const cha
   return b.text.ends_with("done\n") ? 0 : 1;
 }
 
-std::string program(const std::string& core, const char* suffix) {
-  return fmt::format("{}/{}/load_long.{}", RPSIM_TEST_FIRMWARE, core, suffix);
+std::string program(const std::string& core, const std::string& name, const char* suffix) {
+  return fmt::format("{}/{}/{}.{}", RPSIM_TEST_FIRMWARE, core, name, suffix);
 }
 
 /// User CPU seconds; nullopt: it could not be started, or did not print what it should.
@@ -127,28 +128,36 @@ double median(std::vector<double> v) {
   return v[v.size() / 2];
 }
 
-int compare(const std::string& self, int rounds) {
-  for (const std::string core : {"m4", "r5"}) {
-    const std::string elf = program(core, "elf");
-    std::vector<std::string> qemu = {"qemu-system-arm", "-nographic", "-monitor", "none"};
-    const std::vector<std::string> more =
-        core == "m4" ? std::vector<std::string>{"-M", "mps2-an386", "-semihosting", "-serial", "stdio", "-kernel", elf}
-                     : std::vector<std::string>{"-M",
-                                                "none",
-                                                "-cpu",
-                                                "cortex-r5f",
-                                                "-m",
-                                                "4M",
-                                                "-semihosting-config",
-                                                "enable=on,target=native",
-                                                "-serial",
-                                                "none",
-                                                "-device",
-                                                "loader,file=" + elf + ",cpu-num=0"};
-    qemu.insert(qemu.end(), more.begin(), more.end());
-    std::vector<std::string> counted = qemu;
+std::vector<std::string> qemu(const std::string& core, const std::string& elf) {
+  std::vector<std::string> command = {"qemu-system-arm", "-nographic", "-monitor", "none"};
+  const std::vector<std::string> more =
+      core == "m4" ? std::vector<std::string>{"-M", "mps2-an386", "-semihosting", "-serial", "stdio", "-kernel", elf}
+                   : std::vector<std::string>{"-M",
+                                              "none",
+                                              "-cpu",
+                                              "cortex-r5f",
+                                              "-m",
+                                              "4M",
+                                              "-semihosting-config",
+                                              "enable=on,target=native",
+                                              "-serial",
+                                              "none",
+                                              "-device",
+                                              "loader,file=" + elf + ",cpu-num=0"};
+  command.insert(command.end(), more.begin(), more.end());
+  return command;
+}
+
+struct work {
+  std::string core, program, title, budget;
+};
+
+int compare(const std::string& self, const std::vector<work>& works, int rounds) {
+  for (const work& w : works) {
+    const std::vector<std::string> plain_qemu = qemu(w.core, program(w.core, w.program, "elf"));
+    std::vector<std::string> counted = plain_qemu;
     counted.insert(counted.end(), {"-icount", "shift=0"});
-    const std::vector<std::vector<std::string>> contenders = {{self, core}, qemu, counted};
+    const std::vector<std::vector<std::string>> contenders = {{self, w.core, w.program}, plain_qemu, counted};
     std::vector<std::vector<double>> seconds(contenders.size());
     for (int round = 0; round < rounds; ++round) {
       for (std::size_t c = 0; c < contenders.size(); ++c) {
@@ -156,20 +165,35 @@ int compare(const std::string& self, int rounds) {
       }
     }
     if (seconds[0].empty()) {
-      fmt::print(stderr, "arm_cost: {} does not run\n", program(core, "bin"));
+      fmt::print(stderr, "arm_cost: {} does not run\n", program(w.core, w.program, "bin"));
       return 1;
     }
-    fmt::print("{:44} {:6.2f} s", core == "m4" ? "Cortex-M4F, work without a bus access" : "Cortex-R5F, likewise",
-               median(seconds[0]));
+    fmt::print("{:44} {:6.2f} s", w.title, median(seconds[0]));
     if (seconds[1].empty() || seconds[2].empty()) {
       fmt::print("   qemu-system-arm is not there, or does not run it\n");
       continue;
     }
     const double plain = median(seconds[1]), icount = median(seconds[2]);
-    fmt::print("   QEMU {:.2f} s, -icount {:.2f} s: {:.2f}x, {:.2f}x   budget {}\n", plain, icount,
-               plain / median(seconds[0]), icount / median(seconds[0]), core == "m4" ? "1.0x, 1.1x" : "0.8x");
+    fmt::print("   QEMU {:.2f} s, -icount {:.2f} s: {:.2f}x, {:.2f}x{}\n", plain, icount, plain / median(seconds[0]),
+               icount / median(seconds[0]), w.budget);
+    std::fflush(stdout);
   }
   return 0;
+}
+
+std::vector<work> whole() {
+  return {{"m4", "load_long", "Cortex-M4F, work without a bus access", "   budget 1.0x, 1.1x"},
+          {"r5", "load_long", "Cortex-R5F, likewise", "   budget 0.8x"}};
+}
+
+std::vector<work> parts() {
+  const std::vector<std::string> names = {"checksums", "matrices", "list walks", "sorting", "copies", "divisions"};
+  std::vector<work> all;
+  for (const std::string core : {"m4", "r5"}) {
+    for (std::size_t n = 0; n < names.size(); ++n)
+      all.push_back({core, fmt::format("load_{}", n), fmt::format("{}, {}", core, names[n]), ""});
+  }
+  return all;
 }
 
 }  // namespace
@@ -177,15 +201,18 @@ int compare(const std::string& self, int rounds) {
 
 int sc_main(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "5";
-  if (what == "m4")
-    return rpsim::execute<rpsim::cortex_m4>(rpsim::program(what, "bin"), "clock-frequency = <400000000>;", "2500ns");
-  if (what == "r5")
-    return rpsim::execute<rpsim::cortex_r5>(rpsim::program(what, "bin"),
+  const std::string argument = argc > 2 ? argv[2] : "";
+  if (what == "m4" || what == "r5") {
+    const std::string image = rpsim::program(what, argument.empty() ? "load_long" : argument, "bin");
+    if (what == "m4") return rpsim::execute<rpsim::cortex_m4>(image, "clock-frequency = <400000000>;", "2500ns");
+    return rpsim::execute<rpsim::cortex_r5>(image,
                                             "clock-frequency = <800000000>; rpsim,cluster-cpu = <0 0>; "
                                             "rpsim,tcm = <0x79000000 0x8000 0x78000000 0x8000>;",
                                             "1250ns");
-  const int rounds = std::atoi(what.c_str());
-  if (rounds > 0) return rpsim::compare("/proc/self/exe", rounds);
-  std::fputs("usage: arm_cost [ROUNDS] | m4 | r5\n", stderr);
+  }
+  const bool alone = what == "parts";
+  const int rounds = alone ? (argument.empty() ? 5 : std::atoi(argument.c_str())) : std::atoi(what.c_str());
+  if (rounds > 0) return rpsim::compare("/proc/self/exe", alone ? rpsim::parts() : rpsim::whole(), rounds);
+  std::fputs("usage: arm_cost [ROUNDS] | parts [ROUNDS] | m4 [PROGRAM] | r5 [PROGRAM]\n", stderr);
   return 2;
 }

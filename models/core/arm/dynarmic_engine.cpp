@@ -383,9 +383,10 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
   void learn_site() {
     const std::uint32_t pc = jit_->Regs()[15];
     const block* in = nullptr;
-    for (const auto& [start, b] : blocks_) {
-      const bool has = start <= pc && std::ranges::any_of(b.instructions, [&](const auto& i) { return i.first == pc; });
-      if (has && (in == nullptr || b.order > in->order)) in = &b;
+    for (auto b = blocks_.upper_bound(pc); b != blocks_.begin() && pc - std::prev(b)->first <= longest_block_;) {
+      --b;
+      const bool has = std::ranges::any_of(b->second.instructions, [&](const auto& i) { return i.first == pc; });
+      if (has && (in == nullptr || b->second.order > in->order)) in = &b->second;
     }
     if (in != nullptr) {
       for (const auto& [address, cost] : in->instructions) {
@@ -554,6 +555,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
       const std::uint32_t start = jit_->Regs()[15];
       if (pc == start) blocks_[start] = {++block_order_, {}};
       blocks_[start].instructions.emplace_back(pc, cost);
+      longest_block_ = std::max(longest_block_, pc - start);
     }
     return cost;
   }
@@ -724,6 +726,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
   std::set<std::uint32_t> sites_;  // instructions that have reached past mapped memory
   std::map<std::uint32_t, block> blocks_;
   std::uint64_t block_order_ = 0;
+  std::uint32_t longest_block_ = 0;                           // bytes from its first instruction to its last
   std::unordered_map<std::uint32_t, std::uint8_t> it_state_;  // of translated instructions inside IT blocks
   std::map<std::uint32_t, code_page> code_pages_;
   std::set<std::uint32_t> not_executable_;  // words that fetch() had no code for
