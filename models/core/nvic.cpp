@@ -414,9 +414,8 @@ void nvic::write_icsr(std::uint32_t value) {
   if ((value & ICSR_NMIPENDSET) != 0) set_pending(NMI);
 }
 
-std::uint64_t nvic::cycles_since(const sc_core::sc_time& t) const {
-  const sc_core::sc_time now = sc_core::sc_time_stamp();
-  return now <= t ? 0 : (now - t).value() / cycle_.value();
+std::uint64_t nvic::cycles_between(const sc_core::sc_time& then, const sc_core::sc_time& now) const {
+  return now <= then ? 0 : (now - then).value() / cycle_.value();
 }
 
 void nvic::write_systick_control(std::uint32_t value) {
@@ -426,10 +425,10 @@ void nvic::write_systick_control(std::uint32_t value) {
   schedule_systick();
 }
 
-std::uint32_t nvic::systick_value() const {
+std::uint32_t nvic::systick_value(const sc_core::sc_time& now) const {
   if (!systick_on_) return held_;
-  if (sc_core::sc_time_stamp() < epoch_) return 0;  // written to 0, not yet reloaded
-  const std::uint64_t counted = cycles_since(epoch_);
+  if (now < epoch_) return 0;  // written to 0, not yet reloaded
+  const std::uint64_t counted = cycles_between(epoch_, now);
   return counted >= reload_ ? 0 : reload_ - static_cast<std::uint32_t>(counted);
 }
 
@@ -455,9 +454,15 @@ void nvic::systick() {
   if (systick_interrupt_) set_pending(SYSTICK);
 }
 
-std::uint32_t nvic::cycle_count() const {
+std::uint32_t nvic::cycle_count(const sc_core::sc_time& now) const {
   if ((dwt_.get(DWT_CTRL) & DWT_CYCCNTENA) == 0) return cyccnt_base_;
-  return cyccnt_base_ + static_cast<std::uint32_t>(cycles_since(cyccnt_epoch_));
+  return cyccnt_base_ + static_cast<std::uint32_t>(cycles_between(cyccnt_epoch_, now));
+}
+
+std::optional<std::uint32_t> nvic::peek(std::uint32_t address, const sc_core::sc_time& now) const {
+  if (address == SCS_BASE + SYST_CVR) return systick_value(now);
+  if (address == SCS_BASE + ICSR) return icsr();
+  return std::nullopt;
 }
 
 }  // namespace rpsim

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -74,6 +75,13 @@ class nvic final : public sc_core::sc_module {
   /// Addresses are the core's own. Word accesses; bytes and halfwords too where Armv7-M allows them (priorities).
   void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
 
+  static bool is_cycle_count(std::uint32_t address) { return address == DWT_BASE + 4; }
+  /// CYCCNT at the core's own time, which may be ahead of simulated time.
+  std::uint32_t cycle_count(const sc_core::sc_time& now = sc_core::sc_time_stamp()) const;
+  /// What a read of SYST_CVR or ICSR would give at `now` if nothing happens in the simulation until then; nullopt: it
+  /// has to be a read.
+  std::optional<std::uint32_t> peek(std::uint32_t address, const sc_core::sc_time& now) const;
+
   /// The core's reset: everything but the level of the inputs is forgotten. `cycle` is the period of the core's clock.
   void reset(const sc_core::sc_time& cycle);
   void set_pending(unsigned exception);
@@ -129,11 +137,10 @@ class nvic final : public sc_core::sc_module {
   std::uint32_t icsr() const;
   void write_icsr(std::uint32_t value);
   void write_systick_control(std::uint32_t value);
-  std::uint32_t systick_value() const;
+  std::uint32_t systick_value(const sc_core::sc_time& now = sc_core::sc_time_stamp()) const;
   void schedule_systick();
   void systick();
-  std::uint32_t cycle_count() const;
-  std::uint64_t cycles_since(const sc_core::sc_time& t) const;
+  std::uint64_t cycles_between(const sc_core::sc_time& then, const sc_core::sc_time& now) const;
 
   sim_context& context_;
   std::function<void()> changed_, reset_request_;

@@ -3,6 +3,8 @@
 #include "remote_fw/hal/hal.h"
 #include "remote_fw/hal/native/native_image.h"
 
+#define CYCLES_PER_US ((CHIP_CPU_HZ + 999999u) / 1000000u)
+
 extern const uint32_t link_resource_table[];
 
 /* Which application this is: see native_image.h. */
@@ -45,9 +47,9 @@ void hal_irq_unmask_all(void) { __asm__ volatile("cpsie i\n\tisb" ::: "memory");
 
 void hal_wfi(void) { __asm__ volatile("dsb\n\twfi" ::: "memory"); }
 void hal_delay_us(uint32_t us) {
-  for (; us != 0; --us) {
-    const uint32_t start = hal_cycles();
-    while (hal_cycles() - start < (CHIP_CPU_HZ + 999999u) / 1000000u) {
+  uint32_t start = hal_cycles();
+  for (; us != 0; --us, start += CYCLES_PER_US) {
+    while (hal_cycles() - start < CYCLES_PER_US) {
     }
   }
 }

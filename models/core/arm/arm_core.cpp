@@ -275,6 +275,16 @@ std::optional<std::uint32_t> arm_core::fetch(std::uint32_t address) {
   return word;
 }
 
+/// As transfer() does it, but without catching up.
+std::optional<arm_engine_client::own_value> arm_core::read_own(std::uint32_t address) {
+  if (debug_ != nullptr || !private_address(address)) return std::nullopt;
+  const std::uint64_t uncounted = engine_->cycles() - counted_;
+  const auto ahead = sc_core::sc_time::from_value(ahead_.value() + uncounted * cycle().value());
+  const auto value = own_register(address, sc_core::sc_time_stamp() + ahead);
+  if (!value) return std::nullopt;
+  return own_value{*value, 1};
+}
+
 bool arm_core::read(std::uint32_t address, void* data, unsigned bytes) {
   if (debug_ != nullptr && stops_before(access_kind::read, address, bytes)) return false;
   return access(access_kind::read, address, data, bytes) == outcome::done;

@@ -95,6 +95,17 @@ class arm_core : public remote_core, public debug_target, protected arm_engine_c
   /// accesses.
   virtual bool device_memory([[maybe_unused]] std::uint32_t address) const { return true; }
 
+  /// The word of a register at a private_address(), as of `now`, the core's time, if reading it changes nothing.
+  virtual std::optional<std::uint32_t> own_register([[maybe_unused]] std::uint32_t address,
+                                                    [[maybe_unused]] const sc_core::sc_time& now) {
+    return std::nullopt;
+  }
+  /// Nothing happens in the simulation until `then`: what others have set is as it is.
+  static bool quiet_until(const sc_core::sc_time& then) {
+    return !sc_core::sc_pending_activity_at_current_time() &&
+           then - sc_core::sc_time_stamp() < sc_core::sc_time_to_pending_activity();
+  }
+
   // ---- what a debugger sees besides, by the derived core
   virtual std::uint32_t debug_status() { return engine_->cpsr(); }
   virtual bool set_debug_status(std::uint32_t value) = 0;
@@ -107,7 +118,7 @@ class arm_core : public remote_core, public debug_target, protected arm_engine_c
   arm_engine& engine() { return *engine_; }
   const arm_engine& engine() const { return *engine_; }
   /// Where the core is in time, in cycles of its clock. In a client call of run() that is the start of the straight run
-  /// of instructions under way; in step() it is exact.
+  /// of instructions under way, unless the engine is exact().
   std::uint64_t now_cycles() const;
   bool stepping() const { return stepping_; }
   /// r15 and the status register before the instruction that was stepped last.
@@ -151,6 +162,7 @@ class arm_core : public remote_core, public debug_target, protected arm_engine_c
 
   // ---- arm_engine_client
   std::optional<std::uint32_t> fetch(std::uint32_t address) override;
+  std::optional<own_value> read_own(std::uint32_t address) override;
   bool read(std::uint32_t address, void* data, unsigned bytes) override;
   bool write(std::uint32_t address, const void* data, unsigned bytes) override;
 

@@ -37,6 +37,7 @@ enum class arm_after : std::uint8_t {
   again,        // executes the same instruction again (after the client changed what it depends on)
   synchronise,  // run() returns stop::synchronise before this instruction; it happens again in step(), where this
                 // answer means go_on
+  counted,      // the client is asked again, still in run(), when cycles() has every instruction before this one
 };
 
 class arm_engine_client {
@@ -65,6 +66,18 @@ class arm_engine_client {
   /// Execution got to `pc`, for which fetch() has no code (or which is EXC_RETURN: the caller knows). Thumb state is
   /// cpsr()'s. `pc` has bit 0 clear.
   virtual arm_after not_executable(std::uint32_t pc) = 0;
+
+  // ---- in run(), between two instructions: cycles() is exact
+  struct own_value {
+    std::uint32_t value;
+    unsigned cycles;  // that the access takes besides the instruction
+  };
+  /// The word at `address`, which is not mapped, if nobody but this core can tell that it is read, nor has to catch up
+  /// for it: a counter of the core's own cycles, say. nullopt: step() does it.
+  virtual std::optional<own_value> read_own(std::uint32_t address) {
+    (void)address;
+    return std::nullopt;
+  }
 
   // ---- in step() only
   /// One access of 1, 2, 4 or 8 bytes, perhaps unaligned, to what is not mapped. false: the instruction is annulled and
@@ -97,8 +110,10 @@ class arm_engine {
   virtual stop run(std::uint64_t cycles) = 0;
   /// Executes one instruction, whatever it is.
   virtual stepped step() = 0;
-  /// Executed so far, since the engine was made. In a client call the current run of straight code is not yet counted.
+  /// Executed so far, since the engine was made. In a client call the current run of straight code is not yet counted,
+  /// unless exact().
   virtual std::uint64_t cycles() const = 0;
+  virtual bool exact() const = 0;
 
   /// r0 … r15, of the current mode; r15 is the next instruction's address. The reference is good for the engine's life.
   virtual std::array<std::uint32_t, 16>& regs() = 0;
@@ -148,7 +163,7 @@ struct arm_engine_module {
   std::unique_ptr<arm_engine> (*make)(arm_engine_client& client, const arm_engine_options& options);
   std::shared_ptr<arm_exclusive_monitor> (*make_monitor)(unsigned processors);
 };
-constexpr std::uint32_t ARM_ENGINE_VERSION = 2;
+constexpr std::uint32_t ARM_ENGINE_VERSION = 3;
 
 /// Loads the module (once a process; it stays). @throws std::runtime_error with the reason if it cannot be loaded.
 const arm_engine_module& load_arm_engine(const std::string& path);

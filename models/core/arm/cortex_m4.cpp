@@ -371,6 +371,12 @@ void cortex_m4::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& d
   }
 }
 
+std::optional<std::uint32_t> cortex_m4::own_register(std::uint32_t address, const sc_core::sc_time& now) {
+  if (!privileged()) return std::nullopt;
+  if (nvic::is_cycle_count(address)) return nvic_.cycle_count(now);
+  return quiet_until(now) ? nvic_.peek(address, now) : std::nullopt;
+}
+
 /// Bit-band alias (DDI 0439B §3.7): a word stands for a bit, and a write reads and writes its byte.
 void cortex_m4::transport_bit(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const auto address = static_cast<std::uint32_t>(payload.get_address());

@@ -39,6 +39,7 @@ class cortex_m4 final : public arm_core {
   bool unaligned_device_access_faults() const override { return true; }
   bool device_memory(std::uint32_t address) const override { return device(address); }
   void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override;
+  std::optional<std::uint32_t> own_register(std::uint32_t address, const sc_core::sc_time& now) override;
 
   // ---- debug_target
   std::vector<debug_register> system_registers() const override;

@@ -89,8 +89,7 @@ cortex_r5::answer cortex_r5::cp15(const arm_instruction& i) {
   const std::uint32_t key = key_of(code >> 16 & 15, code >> 21 & 7, code & 15, code >> 5 & 7);
   const unsigned rt = code >> 12 & 15;
   if (!privileged() && !user_may(key, reads)) return std::nullopt;
-  if ((key & CRN) == key_of(9, 0, 0, 0) && !stepping())
-    return arm_after::synchronise;  // the counters' time is exact there
+  if ((key & CRN) == key_of(9, 0, 0, 0) && !engine().exact()) return arm_after::counted;  // by their time
   if (!reads) {
     if (!write_cp15(key, engine().regs()[rt])) return std::nullopt;
     return onward();

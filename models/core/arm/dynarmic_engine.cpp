@@ -229,13 +229,17 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     while (cycles_ < end_) {
       mode_ = mode::running;
       stop_requested_ = synchronise_ = site_ = aborted_ = false;
+      own_load_.reset();
+      uncounted_.reset();
       jit_->Run();
       mode_ = mode::stopped;
       if (aborted_) {
         learn_site();
         return stop::synchronise;
       }
+      if (uncounted_) follow(client_.trapped(*uncounted_), *uncounted_);
       if (synchronise_) return stop::synchronise;
+      if (own_load_ && !load_own()) site_ = true;
       if (site_ && !probe()) return stop::synchronise;
       if (stop_requested_) return stop::requested;
     }
@@ -248,6 +252,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
   }
 
   std::uint64_t cycles() const override { return cycles_; }
+  bool exact() const override { return mode_ != mode::running && mode_ != mode::probing; }
   std::array<std::uint32_t, 16>& regs() override { return jit_->Regs(); }
   std::array<std::uint32_t, 64>& fp_regs() override { return jit_->ExtRegs(); }
   std::uint32_t cpsr() const override { return jit_->Cpsr(); }
@@ -378,6 +383,34 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     return done;
   }
 
+  /// The site is a load that the client may answer at once. Otherwise back to before it.
+  bool load_own() {
+    const arm_instruction& i = own_load_->instruction;
+    if (const auto own = client_.read_own(own_load_->address)) {
+      jit_->Regs()[own_load_->destination] = own->value;
+      cycles_ += std::max(1U, client_.cycles(i)) + own->cycles;
+      return true;
+    }
+    back_to(i);
+    return false;
+  }
+
+  struct word_load {
+    arm_instruction instruction;
+    std::uint32_t address = 0;
+    unsigned destination = 0;
+  };
+  /// Thumb: a word into a register and nothing else.
+  std::optional<word_load> plain_load(const arm_instruction& i) {
+    const auto& r = jit_->Regs();
+    const std::uint32_t c = i.code;
+    if (!i.thumb) return std::nullopt;
+    if ((c & 0xFFFFF800) == 0x6800) return word_load{i, r[c >> 3 & 7] + (c >> 4 & 0x7C), c & 7};
+    if ((c & 0xFFFFFE00) == 0x5800) return word_load{i, r[c >> 3 & 7] + r[c >> 6 & 7], c & 7};
+    if ((c & 0xFFF00000) != 0xF8D00000 || (c >> 16 & 15) == 15 || (c >> 12 & 15) == 15) return std::nullopt;
+    return word_load{i, r[c >> 16 & 15] + (c & 0xFFF), c >> 12 & 15};
+  }
+
   /// The library stopped at an access. What it had executed of its block is not counted in that case: count it; from
   /// now on this instruction begins a block.
   void learn_site() {
@@ -396,7 +429,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     }
     const arm_instruction i = instruction_at(pc);
     undo_writeback(i);
-    sites_.insert(pc);
+    sites_[pc] = i;
     jit_->InvalidateCacheRange(pc, i.length());
   }
 
@@ -454,8 +487,11 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
       case arm_after::again:
         back_to(i);
         return;  // through the dispatcher, with what the client has changed
+      case arm_after::counted:
+        uncounted_ = i;
+        break;
     }
-    jit_->HaltExecution(HaltReason::UserDefined1);
+    if (mode_ != mode::stopped) jit_->HaltExecution(HaltReason::UserDefined1);
   }
 
   void back_to(const arm_instruction& i) {
@@ -493,7 +529,8 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
       }
       return;
     }
-    const arm_instruction i = instruction_at(pc);
+    const auto site = mode_ == mode::running ? sites_.find(pc) : sites_.end();
+    const arm_instruction i = site != sites_.end() ? site->second : instruction_at(pc);
     switch (exception) {
       case A32::Exception::WaitForInterrupt:
         return follow(client_.hint(arm_hint::wfi, i), i);
@@ -513,9 +550,12 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     // Arm state: the rewritten instruction has lost its condition.
     if (!i.thumb && i.code >> 28 != 15 && !condition_passes(i.code >> 28, jit_->Cpsr())) return;
     const bool system = trapped_for_the_client(i);
-    if (!system && mode_ == mode::running && sites_.count(pc) != 0) {
-      site_ = true;
-      back_to(i);
+    if (!system && site != sites_.end()) {
+      own_load_ = plain_load(i);
+      if (!own_load_) {
+        site_ = true;
+        back_to(i);
+      }
       jit_->HaltExecution(HaltReason::UserDefined1);
       return;
     }
@@ -569,7 +609,13 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     return client_.traps(i);
   }
   bool hidden(const arm_instruction& i) {
-    return (mode_ == mode::running && sites_.count(i.pc) != 0) || trapped_for_the_client(i);
+    if (mode_ == mode::running) {
+      if (const auto site = sites_.find(i.pc); site != sites_.end()) {
+        site->second = i;
+        return true;
+      }
+    }
+    return trapped_for_the_client(i);
   }
 
   std::optional<std::uint32_t> MemoryReadCode(std::uint32_t address) override {
@@ -723,7 +769,10 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
   bool stop_requested_ = false, synchronise_ = false, site_ = false, aborted_ = false;
   bool fp_trapped_ = false, check_pending_ = false;
 
-  std::set<std::uint32_t> sites_;  // instructions that have reached past mapped memory
+  // What has reached past mapped memory, as it was when it was translated.
+  std::unordered_map<std::uint32_t, arm_instruction> sites_;
+  std::optional<word_load> own_load_;         // stopped at, as are
+  std::optional<arm_instruction> uncounted_;  // what a client call answered `counted` to
   std::map<std::uint32_t, block> blocks_;
   std::uint64_t block_order_ = 0;
   std::uint32_t longest_block_ = 0;                           // bytes from its first instruction to its last
