@@ -13,6 +13,7 @@ using test::simulate;
 using test::tiny_bus;
 
 constexpr std::uint32_t OUT = tiny_bus::OUT, CFSR = 0xE000ED28, ISER = 0xE000E100, NOTHING_THERE = 0x50000000;
+constexpr std::uint32_t DWT_CYCCNT = 0xE0001004, SYST_CSR = 0xE000E010, SYST_CVR = 0xE000E018;
 constexpr std::uint32_t MAIN = 0x400, HANDLER = 0x500, STACK = 0x8000, THUMB = 1;
 constexpr std::uint16_t WFI = 0xBF30, UDF = 0xDE00;
 
@@ -116,6 +117,38 @@ TEST_F(cortex_m4_program, an_exclusive_store_succeeds_in_memory_that_is_reached_
   run(c);
   EXPECT_THAT(c.bus.values(0), testing::ElementsAre(7u));
   EXPECT_TRUE(c.core.in_wfi());
+}
+
+/// A program that reads a counter forty times, writes what it read last to OUT, and begins again.
+void poll(core_under_test& c, std::uint32_t counter) {
+  // ldr r0,=OUT; ldr r4,=counter; ldr r2,=DWT_CTRL; movs r1,#1; str r1,[r2]; ldr r2,=SYST_CSR; ldr r3,=0xFFFFFF;
+  // str r3,[r2,#4]; str r3,[r2,#8]; movs r1,#5; str r1,[r2]
+  // again: movs r3,#40; more: ldr r1,[r4]; subs r3,#1; bne more; str r1,[r0]; b again
+  c.code(MAIN, {0x4808, 0x4C09, 0x4A09, 0x2101, 0x6011, 0x4A09, 0x4B09, 0x6053, 0x6093, 0x2105, 0x6011, 0x2328, 0x6821,
+                0x3B01, 0xD1FC, 0x6001, 0xE7F9});
+  c.words(MAIN + 0x24, {OUT, counter, DWT_CYCCNT - 4, SYST_CSR, 0xFFFFFF});
+}
+
+TEST_F(cortex_m4_program, counters_that_are_polled_show_the_time_at_which_they_are_read) {
+  core_under_test up(context, node, "up"), down(context, node, "down");
+  poll(up, DWT_CYCCNT);
+  poll(down, SYST_CVR);
+  simulate([&] {
+    for (core_under_test* c : {&up, &down}) {
+      c->reset.write(false);
+      sc_core::wait(ns(5000));
+      c->reset.write(true);
+      sc_core::wait(ns(10));
+    }
+  });
+  for (core_under_test* c : {&up, &down}) {
+    const auto& seen = c->bus.outputs;
+    ASSERT_GE(seen.size(), 5u);
+    for (std::size_t i = 1; i < seen.size(); ++i) {
+      const std::uint32_t counted = seen[i].value - seen[i - 1].value;
+      EXPECT_EQ((seen[i].time - seen[i - 1].time) / ns(2.5), c == &up ? counted : -counted) << i;
+    }
+  }
 }
 
 TEST_F(cortex_m4_program, the_quantum_changes_nothing_that_can_be_seen) {
