@@ -4,6 +4,7 @@
 #include "remote_fw/hal/native/native_image.h"
 
 #define CYCLES_PER_US ((CHIP_CPU_HZ + 999999u) / 1000000u)
+#define CYCLES_PER_TURN_AT_MOST 8u /* of a loop that counts down */
 
 extern const uint32_t link_resource_table[];
 
@@ -46,11 +47,16 @@ void hal_irq_mask_all(void) { __asm__ volatile("cpsid i" ::: "memory"); }
 void hal_irq_unmask_all(void) { __asm__ volatile("cpsie i\n\tisb" ::: "memory"); }
 
 void hal_wfi(void) { __asm__ volatile("dsb\n\twfi" ::: "memory"); }
+/* Counts down for less than what is left, and looks again: a look costs more than a turn. */
 void hal_delay_us(uint32_t us) {
   uint32_t start = hal_cycles();
-  for (; us != 0; --us, start += CYCLES_PER_US) {
-    while (hal_cycles() - start < CYCLES_PER_US) {
+  while (us != 0) {
+    const uint32_t part = us < 1000u ? us : 1000u, cycles = part * CYCLES_PER_US;
+    for (uint32_t gone; (gone = hal_cycles() - start) < cycles;) {
+      for (uint32_t turns = (cycles - gone) / CYCLES_PER_TURN_AT_MOST; turns != 0; --turns) __asm__ volatile("");
     }
+    us -= part;
+    start += cycles;
   }
 }
 void hal_spin(void) {
