@@ -317,6 +317,12 @@ std::string distribution::text(std::string_view unit) const {
 }
 
 namespace {
+double most_of(std::string_view unit) {
+  return unit == "Hz"  ? 1e12  // a cycle is a picosecond at least
+         : unit == "s" ? LONGEST_PS
+                       : 0x1p53;  // whole numbers of a double
+}
+
 std::string ambiguous(std::string_view name, const std::vector<std::string>& meant) {
   return fmt::format("'{}' may be {}: write one of them", name, fmt::join(meant, " or "));
 }
@@ -333,7 +339,8 @@ param& param_registry::declare(info i, std::string unit, distribution value) {
   p->default_ = p->value_ = std::move(value);
   p->constant_ = p->value_.lower();
   p->constant_time_ = param::to_time(p->constant_);
-  p->minimum_ = p->unit_ == "Hz" ? 1 : 0;
+  p->minimum_ = std::max(i.least, p->unit_ == "Hz" ? 1.0 : 0.0);
+  p->maximum_ = std::min(i.most, most_of(p->unit_));
   p->rng_ = &rng_.stream(i.name);
   param& declared = *params_.emplace(i.name, std::move(p)).first->second;
   for (auto it = pending_.begin(); it != pending_.end();) {
@@ -390,6 +397,10 @@ tl::expected<distribution, std::string> param_registry::admit(const param& p, st
   }
   if (parsed->lower() < p.minimum_) {
     return tl::unexpected(fmt::format("{}: '{}' goes below {}", name, value, format_quantity(p.minimum_, p.unit_)));
+  }
+  // A lognormal has no end, but its draws have: the last that a double's fraction can ask for.
+  if (std::min(parsed->upper(), parsed->quantile(1)) > p.maximum_) {
+    return tl::unexpected(fmt::format("{}: '{}' goes above {}", name, value, format_quantity(p.maximum_, p.unit_)));
   }
   return parsed;
 }

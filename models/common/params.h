@@ -4,6 +4,7 @@
 // them, as a constant or as a distribution.
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -89,7 +90,7 @@ class param {
   distribution value_, default_;
   double constant_ = 0;
   sc_core::sc_time constant_time_;  // the same, ready for a bus access
-  double minimum_ = 0;
+  double minimum_ = 0, maximum_ = 0;
   random_stream* rng_ = nullptr;
   bool used_ = false;
   bool settled_ = false;  // a constant, and its use is noted: nothing is left to do but to return it
@@ -104,6 +105,7 @@ class param_registry {
     provenance origin;
     std::string source;       // a document and section, a file, or "assumed" with the reason
     std::string description;  // one line, for people
+    double least = 0, most = std::numeric_limits<double>::infinity();  // what it may be, besides what its unit allows
   };
   /// Declaring a name again returns the parameter that stands (models of one kind share theirs).
   param& time(info i, sc_core::sc_time default_value);

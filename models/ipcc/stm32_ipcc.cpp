@@ -15,24 +15,17 @@ constexpr std::array PROCESSOR_NAMES = {"c1", "c2"};
 // What Linux's stm32_rproc and the firmware use a channel for (reference/stm32mp1.md §3).
 constexpr std::array CHANNEL_NAMES = {"vq0", "vq1", "shutdown", "detach", "channel5", "channel6"};
 
-unsigned checked_channels(param& p, unsigned maximum) {
-  const std::uint64_t channels = p.count();
-  if (channels == 0 || channels > maximum) {
-    throw std::invalid_argument(fmt::format("{} is {}, must be 1 to {}", p.name(), channels, maximum));
-  }
-  return static_cast<unsigned>(channels);
-}
-
 }  // namespace
 
 stm32_ipcc::stm32_ipcc(sc_core::sc_module_name name, sim_context& context, const dt::node& node)
     : model(name, context, node),
-      channels_(
-          checked_channels(context.params.number({label() + ".channels", provenance::code,
-                                                  "reference/stm32mp1.md §2.1 (ST's HAL and wiki; an SVD file says 2)",
-                                                  "channels per direction; fixed when the platform is built"},
-                                                 MAX_CHANNELS),
-                           MAX_CHANNELS)),
+      channels_(static_cast<unsigned>(
+          context.params
+              .number({label() + ".channels", provenance::code,
+                       "reference/stm32mp1.md §2.1 (ST's HAL and wiki; an SVD file says 2)",
+                       "channels per direction; fixed when the platform is built", 1, MAX_CHANNELS},
+                      MAX_CHANNELS)
+              .count())),
       channel_bits_((1U << channels_) - 1),
       bank_(context, label(), WINDOW_BYTES),
       port_("target", *this),

@@ -23,14 +23,6 @@ unsigned bounded(const dt::node& node, const char* property, unsigned maximum) {
   return n;
 }
 
-unsigned checked_depth(param& p, unsigned maximum) {
-  const std::uint64_t depth = p.count();
-  if (depth == 0 || depth > maximum) {
-    throw std::invalid_argument(fmt::format("{} is {}, must be 1 to {}", p.name(), depth, maximum));
-  }
-  return static_cast<unsigned>(depth);
-}
-
 }  // namespace
 
 ti_mailbox::ti_mailbox(sc_core::sc_module_name name, sim_context& context, const dt::node& node)
@@ -41,11 +33,12 @@ ti_mailbox::ti_mailbox(sc_core::sc_module_name name, sim_context& context, const
       clock_(context.params.frequency_hz({label() + ".clock", provenance::assumed, "assumed: MAIN_SYSCLK0 / 4",
                                           "functional clock of the mailbox cluster"},
                                          125e6)),
-      depth_(checked_depth(context.params.number({label() + ".fifo_depth", provenance::published,
-                                                  "reference/k3.md §1.1 (AM62x and AM64x TRM)",
-                                                  "words that a queue holds; fixed when the platform is built"},
-                                                 4),
-                           MAX_DEPTH)),
+      depth_(static_cast<unsigned>(
+          context.params
+              .number({label() + ".fifo_depth", provenance::published, "reference/k3.md §1.1 (AM62x and AM64x TRM)",
+                       "words that a queue holds; fixed when the platform is built", 1, MAX_DEPTH},
+                      4)
+              .count())),
       bank_(context, label(), WINDOW_BYTES),
       port_("target", *this),
       irq_("irq", users_) {

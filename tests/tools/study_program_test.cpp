@@ -1,5 +1,7 @@
 // `rpsim study` as people use it: the same table whatever -j, resumed after it was killed, one point played again.
 
+#include "tests/tools/study_program.h"
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <signal.h>
@@ -14,8 +16,6 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "models/common/subprocess.h"
-
 namespace rpsim {
 namespace {
 
@@ -24,58 +24,6 @@ using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
 using namespace std::chrono_literals;
-
-class study_program : public testing::Test {
- protected:
-  study_program() : directory_(fs::path(testing::TempDir()) / fmt::format("rpsim_study_{}", ::getpid())) {
-    fs::create_directories(directory_);
-  }
-  ~study_program() override { fs::remove_all(directory_); }
-
-  std::string file(const std::string& name) { return (directory_ / name).string(); }
-  std::string content(const std::string& name) {
-    std::ifstream in(file(name));
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-  /// A study of one stop; `rest` says what varies.
-  std::string study(const std::string& rest, const std::string& name = "s.yaml") {
-    std::ofstream(file(name)) << "study: s\npurpose: p.\nscenario: " RPSIM_SOURCE_DIR "/scenarios/k3/stop-once.yaml\n"
-                              << rest;
-    return file(name);
-  }
-  std::string stops(unsigned samples) {
-    return study(
-        fmt::format("vary_from: 99ms\nparameters: {{ ack_delay: \"uniform(50us, 150us)\", dm.pm_latency: [50us, "
-                    "90us], host.thread_wake: \"lognormal(5us, 0.3)\" }}\nsamples: {}\n",
-                    samples));
-  }
-  subprocess_result rpsim(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), RPSIM_PROGRAM);
-    return run_subprocess(arguments, "");
-  }
-  subprocess_result run(const std::string& what, const std::string& to, std::vector<std::string> more = {}) {
-    std::vector<std::string> all{"study", what, "-o", file(to), "-q"};
-    all.insert(all.end(), more.begin(), more.end());
-    return rpsim(all);
-  }
-  /// The first column of the first row.
-  std::string ask(const std::string& to, const std::string& sql) {
-    sqlite3* db = nullptr;
-    std::string answer;
-    if (sqlite3_open(file(to + "/results.sqlite").c_str(), &db) == SQLITE_OK) {
-      sqlite3_exec(
-          db, sql.c_str(),
-          [](void* out, int, char** values, char**) {
-            if (static_cast<std::string*>(out)->empty()) *static_cast<std::string*>(out) = values[0] ? values[0] : "";
-            return 0;
-          },
-          &answer, nullptr);
-    }
-    sqlite3_close(db);
-    return answer;
-  }
-  fs::path directory_;
-};
 
 TEST_F(study_program, gives_the_same_table_whatever_j) {
   const std::string s = stops(10);
@@ -112,12 +60,7 @@ TEST_F(study_program, plays_a_point_again_byte_for_byte) {
 TEST_F(study_program, goes_on_after_it_was_killed) {
   const std::string s = stops(400);
   const std::string results = file("killed");
-  std::vector<std::string> words{RPSIM_PROGRAM, "study", s, "-o", results, "-q"};
-  std::vector<char*> arguments;
-  for (std::string& w : words) arguments.push_back(w.data());
-  arguments.push_back(nullptr);
-  pid_t pid = 0;
-  ASSERT_EQ(::posix_spawn(&pid, RPSIM_PROGRAM, nullptr, nullptr, arguments.data(), environ), 0);
+  const pid_t pid = start({RPSIM_PROGRAM, "study", s, "-o", results, "-q"});
   while (!fs::exists(results + "/results.sqlite-wal") || fs::file_size(results + "/results.sqlite-wal") < 100'000) {
     std::this_thread::sleep_for(5ms);
     ASSERT_EQ(::waitpid(pid, nullptr, WNOHANG), 0) << "it ended before it was killed";
@@ -176,6 +119,55 @@ TEST_F(study_program, a_disk_that_is_full_is_reported) {
   EXPECT_THAT(r.err, HasSubstr("results.sqlite cannot be written"));
 }
 
+TEST_F(study_program, so_is_one_that_is_really_full) {
+  const std::string s = stops(600);
+  const std::string disk = file("disk");
+  fs::create_directories(disk);
+  // Mounted for the shell and its children only, and gone with them.
+  const auto r = run_subprocess(
+      {"unshare", "--map-root-user", "--mount", "/bin/bash", "-c",
+       fmt::format("mount -t tmpfs -o size=200k none {0} || exit 77; {1} study {2} -o {0}/r -q; echo status $?; {1} "
+                   "study {2} -o {0}/r -q --resume; echo status $?",
+                   disk, RPSIM_PROGRAM, s)},
+      "");
+  if (r.status != 0) GTEST_SKIP() << "nothing can be mounted here: " << r.err;
+  EXPECT_THAT(r.out, testing::EndsWith("status 2\n"));
+  EXPECT_THAT(r.out, testing::StartsWith("status 2\n"));
+  EXPECT_THAT(r.err, HasSubstr("results.sqlite cannot be written: database or disk is full"));
+}
+
+TEST_F(study_program, a_point_that_is_killed_is_reported_and_the_others_go_on) {
+  const std::string s = stops(1000);
+  const pid_t pid =
+      start({"/bin/sh", "-c",
+             fmt::format("exec {} study {} -o {} -j 1 >{} 2>&1", RPSIM_PROGRAM, s, file("r"), file("said"))});
+  // This process, the one with the snapshot, its worker, and a point.
+  const auto a_point = [&] {
+    pid_t at = pid;
+    for (int generation = 0; generation < 3 && at != 0; ++generation) {
+      pid_t next = 0;
+      std::ifstream(fmt::format("/proc/{0}/task/{0}/children", at)) >> next;
+      at = next;
+    }
+    return at;
+  };
+  // It is gone in a millisecond, unless it is stopped.
+  ASSERT_TRUE(comes(
+      [&] {
+        const pid_t point = a_point();
+        if (point == 0 || ::kill(point, SIGSTOP) != 0) return false;
+        std::this_thread::sleep_for(5ms);
+        const bool caught = a_point() == point;
+        ::kill(point, SIGKILL);
+        return caught;
+      },
+      30));
+  EXPECT_EQ(end_of(pid), 3);
+  EXPECT_THAT(content("said"), testing::ContainsRegex("killed by signal 9 .Killed. [12] .first: point [0-9]+"));
+  EXPECT_THAT(content("said"), HasSubstr("2000 of 2000 points"));
+  EXPECT_THAT(ask("r", "SELECT count(*) FROM points WHERE outcome = 'ok'"), testing::StartsWith("199"));
+}
+
 TEST_F(study_program, bad_input_is_refused_with_its_place) {
   const auto why = [&](const std::string& rest) {
     const auto r = run(study(rest), "bad");
@@ -188,6 +180,15 @@ TEST_F(study_program, bad_input_is_refused_with_its_place) {
               HasSubstr("s.yaml:4:26: m4f.clock"));
   EXPECT_THAT(why("parameters: { ack_delay: \"normal(1us, 1us, -1us, 2us)\" }\nsamples: 1\n"),
               HasSubstr("goes below 0"));
+  EXPECT_THAT(why("parameters: { ack_delay: [] }\n"), HasSubstr("s.yaml:4:26: the grid of ack_delay is empty"));
+  EXPECT_THAT(why("parameters: { m4f.clock: \"uniform(1MHz, 1e13Hz)\" }\nsamples: 1\n"),
+              HasSubstr("goes above 1000GHz"));
+  EXPECT_THAT(why("parameters: { ack_delay: \"lognormal(1us, 40)\" }\nsamples: 1\n"),
+              HasSubstr("s.yaml:4:26: ack_delay: 'lognormal(1us, 40)' goes above"));
+  EXPECT_THAT(why("parameters: { mailbox0.fifo_depth: [4, 8] }\n"),
+              HasSubstr("s.yaml:4:40: mailbox0.fifo_depth: '8' goes above 7"));
+  EXPECT_THAT(why("parameters: { mailbox0.fifo_depth: [0, 4] }\n"),
+              HasSubstr("s.yaml:4:37: mailbox0.fifo_depth: '0' goes below 1"));
   EXPECT_THAT(why("parameters: { ack_delay: \"empirical(nowhere.csv)\" }\nsamples: 1\n"), HasSubstr("cannot read"));
   EXPECT_THAT(why("params: { ack_dely: 1us }\n"), HasSubstr("s.yaml:4:11:"));
   EXPECT_THAT(why("vary_from: 59s\n"), HasSubstr("s.yaml:4:12: vary_from: the scenario ended at"));
@@ -242,24 +243,17 @@ TEST_F(study_program, a_question_that_does_not_hold_is_1) {
 }
 
 TEST_F(study_program, a_parameter_that_nothing_asks_for_is_named) {
-  const auto r = run(study("vary_from: 99ms\nparameters: { mailbox0.fifo_depth: [4, 8] }\n"), "r");
+  const auto r = run(study("vary_from: 99ms\nparameters: { mailbox0.fifo_depth: [4, 7] }\n"), "r");
   EXPECT_THAT(r.err, HasSubstr("nothing asked for mailbox0.fifo_depth after 99ms"));
 }
 
 TEST_F(study_program, stops_cleanly_when_interrupted) {
   const std::string s = stops(100'000);
-  std::vector<std::string> words{RPSIM_PROGRAM, "study", s, "-o", file("r"), "-q"};
-  std::vector<char*> arguments;
-  for (std::string& w : words) arguments.push_back(w.data());
-  arguments.push_back(nullptr);
-  pid_t pid = 0;
-  ASSERT_EQ(::posix_spawn(&pid, RPSIM_PROGRAM, nullptr, nullptr, arguments.data(), environ), 0);
+  const pid_t pid = start({RPSIM_PROGRAM, "study", s, "-o", file("r"), "-q"});
   while (!fs::exists(file("r/results.sqlite-wal")) || fs::file_size(file("r/results.sqlite-wal")) < 50'000)
     std::this_thread::sleep_for(5ms);
   ::kill(pid, SIGINT);
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_EQ(end_of(pid), 130);
   EXPECT_EQ(ask("r", "PRAGMA quick_check"), "ok");
   EXPECT_GT(std::stoi(ask("r", "SELECT count(*) FROM points")), 0);
   EXPECT_TRUE(fs::exists(file("r/study.json")));

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <boost/tokenizer.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <systemc>
@@ -246,8 +247,11 @@ class command_line {
     c->add_option_function<std::vector<std::string>>(
          "--sbatch",
          [this](const std::vector<std::string>& all) {
-           for (const std::string& one : all)
-             std::ranges::move(CLI::detail::split_up(one), std::back_inserter(study_.sbatch));
+           for (const std::string& one : all) {
+             const boost::escaped_list_separator<char> as_a_shell("\\", " \t", "\"'");
+             const boost::tokenizer words(one, as_a_shell);
+             std::ranges::copy_if(words, std::back_inserter(study_.sbatch), [](const auto& w) { return !w.empty(); });
+           }
          },
          "further options of sbatch: --sbatch \"--partition=short --time=10\"; may be repeated")
         ->type_name("WORDS")

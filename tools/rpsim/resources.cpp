@@ -112,7 +112,8 @@ std::vector<std::string> resources::firmware_directories(const dt::tree& tree, c
 
 tl::expected<std::string, std::string> read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) return tl::unexpected(fmt::format("{} cannot be read", path));
+  std::error_code error;
+  if (!in || fs::is_directory(path, error)) return tl::unexpected(fmt::format("{} cannot be read", path));
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 

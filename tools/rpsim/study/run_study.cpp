@@ -46,8 +46,6 @@ class coordinator {
   coordinator(const study& s, const study_options& o, const resources& where)
       : study_(s), options_(o), where_(where), directory_(o.directory.empty() ? s.name + ".results" : o.directory) {
     const bool array = o.engine == "slurm";
-    if (array && o.file == "-")
-      throw slurm_refused("--engine slurm: its tasks cannot read standard input; give a file");
     std::optional<slurm_queue> queue;
     if (array) queue.emplace();
     // Of a job array, this machine only runs what comes one value after another.
@@ -353,6 +351,10 @@ void say_problems(const std::vector<problem>& problems) {
 }  // namespace
 
 int run_study(const study_options& o, const resources& where) {
+  if (o.engine == "slurm" && o.file == "-") {
+    error("--engine slurm: its tasks cannot read standard input; give a file");
+    return 2;
+  }
   const auto s = load(o.file, o.samples);
   if (!s) {
     say_problems(s.error());

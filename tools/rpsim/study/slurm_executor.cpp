@@ -40,7 +40,7 @@ constexpr auto LOOK = 200ms;  // for files
 constexpr auto ASK = 1s, ASK_SELDOM = 10s, ASK_OFTEN_FOR = 60s;
 /// What other nodes wrote may be seen late: NFS keeps what it knows of a directory for up to a minute (nfs(5),
 /// acdirmax); and a task that failed may be started again by Slurm.
-constexpr auto GRACE_COMPLETED = 60s, GRACE_FAILED = 2s;
+constexpr auto GRACE_COMPLETED = 60s, GRACE_FAILED = 1s;
 constexpr auto GRACE_CANCELLED = 20s;
 constexpr auto KILLED_HELD = 1s;
 constexpr std::size_t MOST_WARNINGS = 10;
@@ -140,6 +140,7 @@ class slurm_array final : public point_executor {
   struct part {
     point_set points;
     bool waiting = true, lost = false;
+    bool began = false;                      // the queue had it as more than pending
     std::optional<clock::time_point> ended;  // when the queue first said so
   };
   struct array {
@@ -412,6 +413,7 @@ class slurm_array final : public point_executor {
         part& p = a.parts[i];
         if (!p.waiting) continue;
         const slurm_queue::task* t = of.contains(i) ? of[i] : nullptr;
+        p.began = p.began || (t != nullptr && t->state != "PENDING");
         if (t != nullptr && !t->ended()) {
           p.ended.reset();  // Slurm started it again
           if (!runs && t->reason != "None" && waits_for_.insert(t->reason).second)
@@ -419,16 +421,20 @@ class slurm_array final : public point_executor {
           continue;
         }
         if (!p.ended) p.ended = now;
-        const bool failed = t != nullptr && t->state != "COMPLETED";
-        if (now - *p.ended < (failed ? clock::duration(GRACE_FAILED) : clock::duration(GRACE_COMPLETED))) continue;
-        settle(a, i, t != nullptr ? fmt::format("ended as {} ({})", t->state, t->reason) : forgotten(*a.job, i), take);
+        // A task that is cancelled while it waits is gone without a trace.
+        const bool may_have_results = t != nullptr ? t->state == "COMPLETED" : p.began;
+        if (now - *p.ended < (may_have_results ? clock::duration(GRACE_COMPLETED) : clock::duration(GRACE_FAILED)))
+          continue;
+        settle(a, i, t != nullptr ? fmt::format("ended as {} ({})", t->state, t->reason) : forgotten(*a.job, i, p),
+               take);
       }
     }
   }
 
-  std::string forgotten(std::uint64_t job, std::uint64_t index) const {
+  std::string forgotten(std::uint64_t job, std::uint64_t index, const part& p) const {
     const std::string how = queue_.accounting(job, index);
-    return how.empty() ? "ended, and the queue has forgotten how" : "ended as " + how;
+    if (!how.empty()) return "ended as " + how;
+    return p.began ? "ended, and the queue has forgotten how" : "was cancelled before it began";
   }
 
   /// A task that is cancelled puts away what it has, and ends.
@@ -579,7 +585,7 @@ int run_array_task(const std::string& directory, std::uint64_t index, const reso
     if (!local.variants.empty()) {
       const auto executor = local_executor(*s, local, where);
       for (const std::size_t v : local.variants) {
-        if (slurm_array::prefix(*executor, v) == order.at("prefixes").at(v)) continue;
+        if (slurm_array::prefix(*executor, v) == order.at("prefixes").at(v).get<std::string>()) continue;
         error(
             "the run up to vary_from is another one here: rpsim, the scenario or a firmware is not what it was when "
             "the study was submitted");
