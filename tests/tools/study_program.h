@@ -67,8 +67,9 @@ class study_program : public testing::Test {
     sqlite3_close(db);
     return answer;
   }
-  /// Goes on while the test does.
+  /// Goes on while the test does, and no longer.
   pid_t start(std::vector<std::string> words) {
+    words.insert(words.begin(), {"setpriv", "--pdeathsig", "KILL"});
     std::vector<char*> arguments;
     for (std::string& w : words) arguments.push_back(w.data());
     arguments.push_back(nullptr);

@@ -511,6 +511,7 @@ TEST_F(on_slurm, a_study_gives_the_table_of_one_machine_whatever_happens_to_its_
   EXPECT_EQ(slurm_.running(), "");
   const int kept = std::stoi(ask("r", "SELECT count(*) FROM points"));
   EXPECT_LT(kept, 400);
+
   // One task is killed, one cancelled; the others go on.
   pid = start_saying(words(s, "50", {"--resume"}), "hurt");
   const std::string second = file("r/slurm/1");  // the first is gone
@@ -526,6 +527,7 @@ TEST_F(on_slurm, a_study_gives_the_table_of_one_machine_whatever_happens_to_its_
   EXPECT_THAT(content("hurt.err"), HasSubstr("task 1 of job " + job + " ended as FAILED"));
   EXPECT_THAT(content("hurt.err"), HasSubstr("task 6 of job " + job + " was cancelled before it began"));
   EXPECT_THAT(content("hurt.err"), HasSubstr("points did not run; --resume runs them"));
+
   // The coordinator is killed: its job goes on, and the next one waits for it.
   pid = start_saying(words(s, "50", {"--resume", "--sbatch", "--begin=now+2"}), "killed");
   ASSERT_TRUE(comes([&] { return content("killed.err").find(" points in ") != std::string::npos; }, 10))

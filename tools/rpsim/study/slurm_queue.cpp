@@ -17,7 +17,7 @@ namespace {
 constexpr std::uint64_t MOST_TASKS = 1000;  // MaxArraySize is 1001 unless the site says otherwise (slurm.conf(5))
 
 /// timeout(1) bounds what waits for a controller, and its process group is not the terminal's: Ctrl-C is ours alone.
-subprocess_result ask(std::vector<std::string> words, const char* seconds = "60") {
+subprocess_result ask(std::vector<std::string> words, const char* seconds = "30") {
   words.insert(words.begin(), {"timeout", "--kill-after=5", seconds});
   return run_subprocess(words);
 }
