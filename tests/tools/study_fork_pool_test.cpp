@@ -1,6 +1,8 @@
 // Many children of one snapshot: every job comes back once, whatever became of its process.
 
 #include <gmock/gmock.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -90,6 +92,19 @@ TEST(fork_pool, a_child_that_dies_is_reported_and_the_others_go_on) {
   EXPECT_EQ(ends[3].how, kind::failed);
   EXPECT_EQ(reason(ends[3]), "internal error: no luck");
   EXPECT_EQ(ends[4].how, kind::out_of_time);
+}
+
+TEST(fork_pool, a_child_that_dies_after_its_result_has_ended_once) {
+  // Strict seccomp leaves a process read, write and _exit; exit_group, which _exit() is, kills it.
+  fork_pool pool(returning([](std::uint64_t) -> std::string {
+                   ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+                   return "fine";
+                 }),
+                 {.workers = 2});
+  pool.give({0, 20});
+  const auto ends = all_of(pool);
+  ASSERT_EQ(ends.size(), 20u);
+  for (const auto& [job, e] : ends) EXPECT_EQ(e.how, kind::finished) << job;
 }
 
 TEST(fork_pool, a_prefix_that_fails_says_why) {

@@ -16,6 +16,7 @@
 #include <sstream>
 
 #include "tests/tools/study_program.h"
+#include "tools/rpsim/resources.h"
 #include "tools/rpsim/study/chunk_file.h"
 
 namespace rpsim {
@@ -482,9 +483,8 @@ class on_slurm : public study_program {
   static pid_t task_process(const std::string& directory, int index) {
     const std::string wanted = fmt::format("study-task{}{}{}{}{}", '\0', directory, '\0', index, '\0');
     for (const auto& p : fs::directory_iterator("/proc")) {
-      std::ifstream in(p.path() / "cmdline", std::ios::binary);
-      const std::string line{std::istreambuf_iterator<char>(in), {}};
-      if (!line.ends_with(wanted)) continue;
+      // Any of them may end while it is looked at.
+      if (!tool::read_file(p.path() / "cmdline").value_or("").ends_with(wanted)) continue;
       // Its children have the same words; it leads the group that they are in.
       const pid_t pid = std::stoi(p.path().filename().string());
       if (::getpgid(pid) == pid) return pid;

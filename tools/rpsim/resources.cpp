@@ -112,9 +112,11 @@ std::vector<std::string> resources::firmware_directories(const dt::tree& tree, c
 
 tl::expected<std::string, std::string> read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  std::error_code error;
-  if (!in || fs::is_directory(path, error)) return tl::unexpected(fmt::format("{} cannot be read", path));
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  try {
+    if (in) return std::string(std::istreambuf_iterator<char>(in), {});
+  } catch (const std::ios_base::failure&) {  // a directory; a file that another machine took away
+  }
+  return tl::unexpected(fmt::format("{} cannot be read", path));
 }
 
 }  // namespace rpsim::tool

@@ -209,7 +209,7 @@ fork_pool::~fork_pool() {
 
 void fork_pool::give(job_range jobs) {
   if (jobs.count == 0) return;
-  outstanding_ += jobs.count;
+  for (std::uint64_t i = 0; i < jobs.count; ++i) open_.insert(jobs.first + i);
   if (!write_all(jobs_, &jobs, sizeof jobs)) throw snapshot_failed("the workers are gone");
 }
 
@@ -217,7 +217,8 @@ std::vector<job_end> fork_pool::take(std::chrono::milliseconds patience) {
   std::vector<job_end> ended;
   pollfd fd{results_, POLLIN, 0};
   if (::poll(&fd, 1, static_cast<int>(patience.count())) > 0) receive(ended);
-  outstanding_ -= ended.size();
+  // A child may die after it has said everything; its worker says so, and that is no second end.
+  std::erase_if(ended, [&](const job_end& e) { return open_.erase(e.job) == 0; });
   return ended;
 }
 

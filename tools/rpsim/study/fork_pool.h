@@ -17,6 +17,7 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 namespace rpsim::tool {
@@ -66,7 +67,7 @@ class fork_pool {
   const std::string& about() const { return about_; }
   /// Never waits if there are at most some hundred ranges outstanding; a range is one worker's.
   void give(job_range jobs);
-  std::uint64_t outstanding() const { return outstanding_; }
+  std::uint64_t outstanding() const { return open_.size(); }
   /// Waits up to `patience` for something to have ended. A signal that is caught ends the wait.
   /// @throws snapshot_failed
   std::vector<job_end> take(std::chrono::milliseconds patience);
@@ -76,7 +77,7 @@ class fork_pool {
 
   pid_t snapshot_ = -1;
   int jobs_ = -1, results_ = -1;
-  std::uint64_t outstanding_ = 0;
+  std::unordered_set<std::uint64_t> open_;  // given, and their end has not come
   std::string about_, received_;
   std::map<std::uint64_t, std::string> parts_;  // results that came in several frames
 };
