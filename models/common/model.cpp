@@ -35,14 +35,16 @@ void bus_error(sim_context& context, std::string_view source, tlm::tlm_generic_p
 }
 
 void unmodelled_access(sim_context& context, std::string_view source, const tlm::tlm_generic_payload& payload,
-                       std::string_view register_name) {
+                       std::string_view register_name, bool locked) {
   if (!context.trace.on(trace_level::detail)) return;
   std::uint64_t value = 0;
   std::memcpy(&value, payload.get_data_ptr(), std::min<std::size_t>(payload.get_data_length(), sizeof value));
   context.trace.emit(trace_level::detail, source, "unmodelled.access",
                      {field::hex("offset", payload.get_address()),
                       {"register", register_name},
-                      {"kind", payload.is_write() ? "write" : "read"},
+                      {"kind", locked               ? "locked write"
+                               : payload.is_write() ? "write"
+                                                    : "read"},
                       {"size", payload.get_data_length()},
                       field::hex("value", value),
                       {"by", initiator_name(payload)}});

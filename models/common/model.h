@@ -141,8 +141,9 @@ class target_port final : public tlm::tlm_target_socket<32>, private tlm::tlm_fw
 void bus_error(sim_context& context, std::string_view source, tlm::tlm_generic_payload& payload,
                tlm::tlm_response_status status, std::string_view reason);
 
-/// An answered access to a register that the block has in name only: `unmodelled.access`, at detail level.
+/// An answered access to a register that the block has in name only: `unmodelled.access`, at detail level. `locked`: a
+/// write that a lock kept out.
 void unmodelled_access(sim_context& context, std::string_view source, const tlm::tlm_generic_payload& payload,
-                       std::string_view register_name = {});
+                       std::string_view register_name = {}, bool locked = false);
 
 }  // namespace rpsim

@@ -6,6 +6,8 @@ namespace rpsim {
 
 namespace {
 constexpr unsigned WORD_BYTES = 4;
+constexpr std::uint64_t PARTITION_BYTES = 0x4000, KICK0 = 0x1008, KICK1 = 0x100C;  // in each partition
+constexpr std::uint32_t KICK0_UNLOCKS = 0x68EF3490, KICK1_UNLOCKS = 0xD172BC5A;
 }  // namespace
 
 stub::stub(sc_core::sc_module_name name, sim_context& context, const dt::node& node)
@@ -13,9 +15,16 @@ stub::stub(sc_core::sc_module_name name, sim_context& context, const dt::node& n
       policy_(policy_of(node)),
       otherwise_(node.u32("rpsim,value").value_or(0)),
       size_(node.reg().empty() ? 0 : node.reg()[0].size),
+      has_kicks_(node.has("rpsim,kicks")),
       port_("target", *this) {
   if (node.reg().size() != 1) node.fail("reg", "of a stub is one window");
   read_registers();
+  for (const std::uint64_t partition : node.cells("rpsim,unlocked")) {
+    if (!has_kicks_ || (partition + 1) * PARTITION_BYTES > size_)
+      node.fail("rpsim,unlocked", fmt::format("{} is no partition that has kicks", partition));
+    written_[partition * PARTITION_BYTES + KICK0] = KICK0_UNLOCKS;
+    written_[partition * PARTITION_BYTES + KICK1] = KICK1_UNLOCKS;
+  }
   SC_HAS_PROCESS(stub);
   SC_METHOD(power_changed);
   sensitive << power_;
@@ -54,6 +63,17 @@ std::uint32_t stub::word(std::uint64_t offset) const {
   return r != registers_.end() ? r->second.reset : otherwise_;
 }
 
+bool stub::is_kick(std::uint64_t offset) const {
+  const std::uint64_t there = offset % PARTITION_BYTES & ~std::uint64_t{3};
+  return has_kicks_ && (there == KICK0 || there == KICK1);
+}
+
+bool stub::locked(std::uint64_t offset) const {
+  const std::uint64_t base = offset - offset % PARTITION_BYTES;
+  if (!has_kicks_ || is_kick(offset)) return false;
+  return word(base + KICK0) != KICK0_UNLOCKS || word(base + KICK1) != KICK1_UNLOCKS;
+}
+
 void stub::copy_out(tlm::tlm_generic_payload& payload) const {
   unsigned char* const to = payload.get_data_ptr();
   for (unsigned i = 0; i < payload.get_data_length(); ++i) {
@@ -89,14 +109,16 @@ void stub::transport(tlm::tlm_generic_payload& payload, [[maybe_unused]] sc_core
     bus_error(context(), label(), payload, tlm::TLM_ADDRESS_ERROR_RESPONSE, "a stub that answers nothing");
     return;
   }
+  const bool ignored = payload.is_write() && locked(payload.get_address());
   if (payload.is_read()) {
     copy_out(payload);
-  } else if (policy_ == policy::remember) {
+  } else if (policy_ == policy::remember && !ignored) {
     store(payload);
   }
   payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  if (is_kick(payload.get_address())) return;  // that is modelled
   const auto r = registers_.find(payload.get_address() & ~std::uint64_t{3});
-  unmodelled_access(context(), label(), payload, r != registers_.end() ? r->second.name : "");
+  unmodelled_access(context(), label(), payload, r != registers_.end() ? r->second.name : "", ignored);
 }
 
 unsigned stub::transport_debug(tlm::tlm_generic_payload& payload) {

@@ -63,6 +63,46 @@ TEST_F(stub_fixture, a_constant_is_not_changed_by_writes) {
   });
 }
 
+TEST_F(stub_fixture, kicks_keep_writes_out_of_their_partition_until_both_are_right) {
+  const auto pads = std::make_unique<stub>(
+      "pads", context,
+      node("pads", "reg = <0 0x1000 0 0xC000>; rpsim,policy = \"remember\"; rpsim,kicks; rpsim,unlocked = <1>;"));
+  pads->power()->bind(state);
+  m4.socket.bind(*pads->target(0));
+  test::recorder trace(context, trace_level::detail);
+  test::simulate([&] {
+    m4.write32(0x4010, 1);
+    EXPECT_EQ(m4.read32(0x4010), 1u) << "left open";
+    for (std::uint32_t round = 1; round <= 2; ++round) {
+      m4.write32(0x0010, round);
+      EXPECT_EQ(m4.read32(0x0010), round - 1) << "locked";
+      m4.write32(0x1008, 0x68EF3490);
+      m4.write32(0x0010, round);
+      EXPECT_EQ(m4.read32(0x0010), round - 1) << "half unlocked";
+      m4.write32(0x100C, 0xD172BC5A);
+      m4.write32(0x0010, round);
+      EXPECT_EQ(m4.read32(0x0010), round);
+      m4.write32(0x8010, round);
+      EXPECT_EQ(m4.read32(0x8010), 0u) << "another partition";
+      m4.write32(0x1008, 0);
+    }
+    state.write(module_state::sync_reset);
+    sc_core::wait(sc_core::SC_ZERO_TIME);
+    state.write(module_state::enable);
+    sc_core::wait(sc_core::SC_ZERO_TIME);
+    sc_core::wait(sc_core::SC_ZERO_TIME);
+    m4.write32(0x4010, 1);
+    EXPECT_EQ(m4.read32(0x4010), 0u) << "a reset locks";
+  });
+  EXPECT_THAT(trace.lines, testing::Contains(HasSubstr("offset=0x10 register= kind=locked write")));
+  EXPECT_THAT(trace.lines, testing::Not(testing::Contains(HasSubstr("offset=0x1008"))));
+}
+
+TEST_F(stub_fixture, partitions_that_are_none_are_refused) {
+  EXPECT_THAT(refusal(R"(rpsim,policy = "remember"; rpsim,kicks; rpsim,unlocked = <0>;)"),
+              HasSubstr("0 is no partition"));
+}
+
 TEST_F(stub_fixture, a_bus_error_is_one_and_so_is_what_lies_outside) {
   const auto pads = make(R"(rpsim,policy = "bus-error";)");
   test::recorder trace(context, trace_level::detail);

@@ -58,10 +58,11 @@ class unmodelled_collector final : public trace_sink {
     if (e.name == "unmodelled.access") {
       access& a = registers_[{std::string(e.source), e.number("offset"), std::string(e.text("by"))}];
       a.name = e.text("register");
-      const bool write = e.text("kind") == "write";
+      const bool write = e.text("kind") != "read";
       std::optional<std::uint64_t>& first = write ? a.first_written : a.first_read;
       if (!first) first = e.number("value");
       ++(write ? a.writes : a.reads);
+      a.ignored += e.text("kind") == "locked write";
     } else if (e.name == "bus.error" && !e.text("reason").starts_with("module state")) {
       ++errors_[{std::string(e.source), e.number("address"), std::string(e.text("initiator")),
                  fmt::format("{} ({})", e.text("kind"), e.text("reason"))}];
@@ -76,6 +77,8 @@ class unmodelled_collector final : public trace_sink {
       if (a.first_read)
         out += fmt::format(" {}, first 0x{:x}{}", times(a.reads, "read"), *a.first_read, a.first_written ? ";" : "");
       if (a.first_written) out += fmt::format(" {}, first 0x{:x}", times(a.writes, "write"), *a.first_written);
+      if (a.ignored != 0)
+        out += fmt::format(", {} ignored: locked", a.ignored == a.writes ? "all" : std::to_string(a.ignored));
       out += '\n';
     }
     for (const auto& [key, count] : errors_) {
@@ -88,7 +91,7 @@ class unmodelled_collector final : public trace_sink {
  private:
   struct access {
     std::string name;
-    unsigned reads = 0, writes = 0;
+    unsigned reads = 0, writes = 0, ignored = 0;
     std::optional<std::uint64_t> first_read, first_written;
   };
   static std::string times(unsigned n, std::string_view noun) {
