@@ -55,14 +55,17 @@ class secure_proxy::window final : public target_port::handler {
   target_port& port() { return port_; }
 
   void transport(tlm::tlm_generic_payload& p, sc_time& delay) override {
-    if (p.get_data_length() != 4 || p.get_address() % 4 != 0) [[unlikely]] {
+    // Messages may be read in bytes: TI's sciclient looks at a header's fields.
+    const unsigned bytes = p.get_data_length(), within = p.get_address() % 4;
+    const bool part = kind_ == window_kind::target_data && p.is_read() && bytes <= 4 - within;
+    if ((bytes != 4 || within != 0) && !part) [[unlikely]] {
       return fail(p, tlm::TLM_BURST_ERROR_RESPONSE, "registers are 32 bits wide and aligned");
     }
     if (p.get_byte_enable_ptr() != nullptr) [[unlikely]] {
       return fail(p, tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE, "registers take no byte enables");
     }
     thread* t = find(p);
-    const auto offset = static_cast<std::uint32_t>(p.get_address() % THREAD_STRIDE);
+    const auto offset = static_cast<std::uint32_t>(p.get_address() % THREAD_STRIDE - within);
     std::uint32_t value = 0;
     bool there = false;
     if (t != nullptr && p.is_write()) {
@@ -70,7 +73,8 @@ class secure_proxy::window final : public target_port::handler {
       there = owner_.write(kind_, *t, offset, value, delay);
     } else if (t != nullptr) {
       there = owner_.read(kind_, *t, offset, value, delay, false);
-      std::memcpy(p.get_data_ptr(), &value, 4);
+      value >>= 8 * within;
+      std::memcpy(p.get_data_ptr(), &value, bytes);
     }
     if (!there) return fail(p, tlm::TLM_ADDRESS_ERROR_RESPONSE, t == nullptr ? "no such thread" : "no register here");
     p.set_response_status(tlm::TLM_OK_RESPONSE);

@@ -50,6 +50,9 @@ TEST(secure_proxy, carries_a_message_after_its_latency_and_interrupts_until_it_i
     EXPECT_EQ(b.cpu.count(64), 1u);
     EXPECT_EQ(b.cpu.read(bus_master::DATA + 64 * 0x1000), 13u) << "the private word names the sender";
     for (unsigned i = 0; i + 1 < ti_sci::MESSAGE_WORDS; ++i) EXPECT_EQ(b.cpu.read(bus_master::word(64, i)), m.words[i]);
+    std::uint32_t part = 0;
+    EXPECT_EQ(b.cpu.access(tlm::TLM_READ_COMMAND, bus_master::word(64, 0) + 3, part, 1), tlm::TLM_OK_RESPONSE);
+    EXPECT_EQ(part, m.words[0] >> 24) << "the sequence number, as TI's sciclient reads it";
     EXPECT_TRUE(b.irq[64]->read()) << "only the last word pops";
     EXPECT_EQ(b.cpu.read(bus_master::word(64, 14)), m.words[14]);
     sc_core::wait(SETTLE);
@@ -230,7 +233,7 @@ TEST(secure_proxy, unconfigured_threads_and_odd_accesses_are_bus_errors) {
     EXPECT_EQ(b.cpu.access(tlm::TLM_READ_COMMAND, bus_master::SCFG, value), tlm::TLM_ADDRESS_ERROR_RESPONSE);
     EXPECT_EQ(b.cpu.access(tlm::TLM_READ_COMMAND, bus_master::DATA + 12 * 0x1000 + 0x40, value),
               tlm::TLM_ADDRESS_ERROR_RESPONSE);
-    EXPECT_EQ(b.cpu.access(tlm::TLM_READ_COMMAND, bus_master::word(12, 0), value, 2), tlm::TLM_BURST_ERROR_RESPONSE);
+    EXPECT_EQ(b.cpu.access(tlm::TLM_WRITE_COMMAND, bus_master::word(13, 0), value, 2), tlm::TLM_BURST_ERROR_RESPONSE);
     EXPECT_EQ(b.cpu.access(tlm::TLM_READ_COMMAND, bus_master::word(12, 0) + 2, value), tlm::TLM_BURST_ERROR_RESPONSE);
   });
   EXPECT_EQ(b.log.count("bus.error"), 6u);

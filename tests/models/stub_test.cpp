@@ -85,6 +85,7 @@ TEST_F(stub_fixture, kicks_keep_writes_out_of_their_partition_until_both_are_rig
       m4.write32(0x8010, round);
       EXPECT_EQ(m4.read32(0x8010), 0u) << "another partition";
       m4.write32(0x1008, 0);
+      m4.write32(0x100C, 0);
     }
     state.write(module_state::sync_reset);
     sc_core::wait(sc_core::SC_ZERO_TIME);

@@ -60,17 +60,18 @@ TEST_F(rpsim_program, tells_the_same_story_twice) {
 TEST_F(rpsim_program, unmodelled_lists_registers_of_stubs_and_addresses_that_nobody_answers) {
   const std::string reaches = scenario(
       "steps:\n"
-      "  - devmem 0xf1008 32 0x68ef3490\n"
-      "  - devmem 0xf1008\n"
-      "  - devmem 0xf1008\n"
+      "  - devmem 0xf0010 32 0x50001\n"
+      "  - devmem 0xf4000 32 0x50001\n"
       "  - devmem 0xf4000\n"
+      "  - devmem 0xf4000\n"
+      "  - devmem 0x48250004\n"
       "  - { run: devmem 0x12340000, expect: EFAULT }\n");
   const auto r = rpsim({"run", "-q", "--unmodelled", reaches});
   EXPECT_EQ(r.status, 0) << r.out << r.err;
   EXPECT_THAT(r.out,
-              HasSubstr("unmodelled  main_padcfg +0x1008 LOCK0_KICK0 by host: 2 reads, first 0x68ef3490; 1 write, "
-                        "first 0x68ef3490\n"
-                        "  unmodelled  main_padcfg +0x4000 by host: 1 read, first 0x0\n"
+              HasSubstr("unmodelled  main_padcfg +0x010 by host: 1 write, first 0x50001, all ignored: locked\n"
+                        "  unmodelled  main_padcfg +0x4000 by host: 2 reads, first 0x50001; 1 write, first 0x50001\n"
+                        "  unmodelled  secure_proxy_cfg +0x004 CONFIG by host: 1 read, first 0x400080\n"
                         "  unanswered  bus 0x12340000 by host: read (nothing is mapped here), 1 time\n"));
   EXPECT_THAT(rpsim({"run", "-q", reaches}).out, Not(HasSubstr("unmodelled")));
   EXPECT_THAT(rpsim({"run", "-q", "--unmodelled", scenario("steps: [wait: 1us]\n")}).out,
