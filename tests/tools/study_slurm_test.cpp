@@ -512,16 +512,22 @@ TEST_F(on_slurm, a_study_gives_the_table_of_one_machine_whatever_happens_to_its_
   const int kept = std::stoi(ask("r", "SELECT count(*) FROM points"));
   EXPECT_LT(kept, 400);
 
-  // One task is killed, one cancelled; the others go on.
-  pid = start_saying(words(s, "50", {"--resume"}), "hurt");
-  const std::string second = file("r/slurm/1");  // the first is gone
-  ASSERT_TRUE(comes([&] { return content("hurt.err").find(" tasks\n") != std::string::npos; }, 10))
-      << content("hurt.err");
-  const std::string said = content("hurt.err");
-  const std::string job = said.substr(4, said.find(':') - 4);
+  // One task is cancelled, one killed; the others go on. They are held, so that nothing happens before its time.
+  const auto job_of = [&](const std::string& name) {
+    EXPECT_TRUE(comes([&] { return content(name + ".err").find(" points in ") != std::string::npos; }, 10));
+    const std::string said = content(name + ".err");
+    return said.substr(4, said.find(':') - 4);  // "job 9: …"
+  };
+  const auto release = [](const std::string& of) {
+    const auto r = run_subprocess({"scontrol", "release", of});
+    EXPECT_EQ(r.status, 0) << r.out << r.err;
+  };
+  pid = start_saying(words(s, "50", {"--resume", "--sbatch", "--hold"}), "hurt");
+  std::string job = job_of("hurt");
   ASSERT_EQ(run_subprocess({"scancel", job + "_6"}).status, 0);
+  release(job);
   pid_t task = 0;
-  ASSERT_TRUE(comes([&] { return (task = task_process(second, 1)) != 0; }, 10));
+  ASSERT_TRUE(comes([&] { return (task = task_process(file("r/slurm/1"), 1)) != 0; }, 10));  // the first array is gone
   ::kill(task, SIGKILL);
   EXPECT_EQ(end_of(pid), 3);
   EXPECT_THAT(content("hurt.err"), HasSubstr("task 1 of job " + job + " ended as FAILED"));
@@ -529,15 +535,15 @@ TEST_F(on_slurm, a_study_gives_the_table_of_one_machine_whatever_happens_to_its_
   EXPECT_THAT(content("hurt.err"), HasSubstr("points did not run; --resume runs them"));
 
   // The coordinator is killed: its job goes on, and the next one waits for it.
-  pid = start_saying(words(s, "50", {"--resume", "--sbatch", "--begin=now+2"}), "killed");
-  ASSERT_TRUE(comes([&] { return content("killed.err").find(" points in ") != std::string::npos; }, 10))
-      << content("killed.err");
+  pid = start_saying(words(s, "50", {"--resume", "--sbatch", "--hold"}), "killed");
+  job = job_of("killed");
   ::kill(pid, SIGKILL);
   EXPECT_EQ(end_of(pid), 128 + SIGKILL);
-  EXPECT_NE(slurm_.running(), "");
   pid = start_saying(words(s, "50", {"--resume"}), "whole");
+  const std::string waits = "job " + job + " still has 2 tasks\njob " + job + " waits in the queue: JobHeldUser\n";
+  EXPECT_TRUE(comes([&] { return content("whole.err") == waits; }, 20)) << content("whole.err");
+  release(job);
   EXPECT_EQ(end_of(pid), 0) << content("whole.err");
-  EXPECT_THAT(content("whole.err"), HasSubstr(" still has "));
   EXPECT_THAT(content("whole.err"), Not(HasSubstr(" points in ")));  // nothing was submitted twice
   for (const char* name : {"/points.csv", "/study.json"})
     EXPECT_EQ(content("r" + std::string(name)), content("here" + std::string(name)));

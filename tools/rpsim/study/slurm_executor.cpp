@@ -265,7 +265,8 @@ class slurm_array final : public point_executor {
       }
       std::set<std::uint64_t> alive;
       for (const slurm_queue::task& t : *tasks) {
-        if (t.directory != d || t.ended()) continue;
+        // One that is whole may be on its way out.
+        if (t.directory != d || t.ended() || fs::exists(d + "/" + results_name(t.index), error)) continue;
         a->job = t.job;
         alive.insert(t.index);
       }
@@ -340,16 +341,17 @@ class slurm_array final : public point_executor {
         options_.warn(fmt::format("further tasks are not shown; their logs are in {}", a.directory));
       return;
     }
+    std::string text = fmt::format("task {} of job {} {}: {} of its points did not run ({})", index, *a.job, why,
+                                   icl::cardinality(left), ranges_text(left));
     const std::string log = fmt::format("{}/task-{}.log", a.directory, index);
     const std::string line = last_line(log);
     std::error_code error;
-    options_.warn(
-        fmt::format("task {} of job {} {}: {} of its points did not run ({}); {}", index, *a.job, why,
-                    icl::cardinality(left), ranges_text(left),
-                    !fs::exists(log, error)
-                        ? fmt::format("it left no log: is {} on a file system that the nodes share?", a.directory)
-                    : line.empty() ? fmt::format("its log is empty: {}", log)
-                                   : fmt::format("{} ends: {}", log, line)));
+    if (!line.empty()) {
+      text += fmt::format("; {} ends: {}", log, line);
+    } else if (p.began && !fs::exists(log, error)) {
+      text += fmt::format("; it left no log: is {} on a file system that the nodes share?", a.directory);
+    }
+    options_.warn(text);
   }
 
   // ---- watching
