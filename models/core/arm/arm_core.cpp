@@ -1,6 +1,7 @@
 #include "models/core/arm/arm_core.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <stdexcept>
 
@@ -125,7 +126,10 @@ void arm_core::sleep() {
       settle();
     } while (!wakes(how) && !take_spurious_wake());
     set_wfi(false);
-    emit("core.wake", {{"irq", wake_reason()}});
+    const std::string why = wake_reason();
+    unsigned irq = 0;
+    const bool numbered = std::from_chars(why.data(), why.data() + why.size(), irq).ec == std::errc{};
+    emit("core.wake", {numbered ? field{"irq", irq} : field{"irq", why}});
     spend(wake_latency_.count());
   }
   asleep_.reset();
