@@ -425,6 +425,7 @@ class ours final : private arm_engine_client {
     if (p != nullptr) std::memcpy(to, p, bytes);
     return p != nullptr;
   }
+  void unaligned(std::uint32_t, bool) override { complaint = "unaligned"; }
   bool write(std::uint32_t address, const void* from, unsigned bytes) override {
     unsigned char* const p = at(address, bytes);
     if (p != nullptr) std::memcpy(p, from, bytes);

@@ -165,6 +165,9 @@ class arm_core : public remote_core, public debug_target, protected arm_engine_c
   std::optional<own_value> read_own(std::uint32_t address) override;
   bool read(std::uint32_t address, void* data, unsigned bytes) override;
   bool write(std::uint32_t address, const void* data, unsigned bytes) override;
+  void unaligned(std::uint32_t address, bool writes) override {
+    fault_ = {fault_kind::alignment, writes ? access_kind::write : access_kind::read, address};
+  }
 
  private:
   struct memory_window {

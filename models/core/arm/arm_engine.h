@@ -84,6 +84,9 @@ class arm_engine_client {
   /// step() returns stepped::aborted. The client remembers what was accessed.
   virtual bool read(std::uint32_t address, void* data, unsigned bytes) = 0;
   virtual bool write(std::uint32_t address, const void* data, unsigned bytes) = 0;
+  /// The instruction may not access `address`, which is not aligned as it wants it: annulled as above. Always those
+  /// that transfer several words or are exclusive, and those of floating point; any while trap_unaligned().
+  virtual void unaligned(std::uint32_t address, bool writes) = 0;
 };
 
 /// The exclusive monitor that several engines share. Made by the engine's module.
@@ -130,6 +133,8 @@ class arm_engine {
   /// save). Costs nothing to switch: code is translated apart for either.
   virtual void trap_fp(bool on) = 0;
   virtual bool fp_trapped() const = 0;
+  /// CCR.UNALIGN_TRP, SCTLR.A.
+  virtual void trap_unaligned(bool on) = 0;
   virtual void clear_exclusive() = 0;
   /// The next instruction is an exclusive store: one that is annulled has spent its reservation, so that step() has to
   /// be called when its write can be carried out.
@@ -163,7 +168,7 @@ struct arm_engine_module {
   std::unique_ptr<arm_engine> (*make)(arm_engine_client& client, const arm_engine_options& options);
   std::shared_ptr<arm_exclusive_monitor> (*make_monitor)(unsigned processors);
 };
-constexpr std::uint32_t ARM_ENGINE_VERSION = 3;
+constexpr std::uint32_t ARM_ENGINE_VERSION = 4;
 
 /// Loads the module (once a process; it stays). @throws std::runtime_error with the reason if it cannot be loaded.
 const arm_engine_module& load_arm_engine(const std::string& path);

@@ -20,7 +20,8 @@ constexpr std::uint32_t CFSR_IACCVIOL = 1U << 0, CFSR_DACCVIOL = 1U << 1, CFSR_M
                         CFSR_UNDEFINSTR = 1U << 16, CFSR_INVSTATE = 1U << 17, CFSR_INVPC = 1U << 18,
                         CFSR_NOCP = 1U << 19, CFSR_UNALIGNED = 1U << 24, CFSR_DIVBYZERO = 1U << 25;
 constexpr std::uint32_t HFSR_VECTTBL = 1U << 1, HFSR_DEBUGEVT = 1U << 31;
-constexpr std::uint32_t CCR_NONBASETHRDENA = 1U << 0, CCR_DIV_0_TRP = 1U << 4, CCR_STKALIGN = 1U << 9;
+constexpr std::uint32_t CCR_NONBASETHRDENA = 1U << 0, CCR_UNALIGN_TRP = 1U << 3, CCR_DIV_0_TRP = 1U << 4,
+                        CCR_STKALIGN = 1U << 9;
 constexpr std::uint32_t SCR_SLEEPONEXIT = 1U << 1, SCR_SEVONPEND = 1U << 4;
 constexpr std::uint32_t FPCCR_LSPACT = 1U << 0, FPCCR_USER = 1U << 1, FPCCR_THREAD = 1U << 3, FPCCR_HFRDY = 1U << 4,
                         FPCCR_MMRDY = 1U << 5, FPCCR_BFRDY = 1U << 6, FPCCR_LSPEN = 1U << 30, FPCCR_ASPEN = 1U << 31;
@@ -515,6 +516,7 @@ void cortex_m4::system_changed() {
   const bool divide_traps = (nvic_.get(nvic::CCR) & CCR_DIV_0_TRP) != 0;
   if (divide_traps != divide_traps_) engine().clear_cache();
   divide_traps_ = divide_traps;
+  engine().trap_unaligned((nvic_.get(nvic::CCR) & CCR_UNALIGN_TRP) != 0);
   if (nvic_.take_mpu_written() && protected_) memory_changed();
   protection_changed();
 }
@@ -663,7 +665,8 @@ bool cortex_m4::pop_frame(std::uint32_t exc_return) {
 
 void cortex_m4::raise(const fault& f, std::uint32_t hard_status) {
   nvic_.set(nvic::CFSR, nvic_.get(nvic::CFSR) | f.status);
-  if (f.address) nvic_.set(f.exception == nvic::MEM_MANAGE ? nvic::MMFAR : nvic::BFAR, *f.address);
+  if ((f.status & (CFSR_MMARVALID | CFSR_BFARVALID)) != 0)
+    nvic_.set(f.exception == nvic::MEM_MANAGE ? nvic::MMFAR : nvic::BFAR, *f.address);
   const std::uint32_t pc = engine().regs()[15];
   if (f.address) {
     emit("core.fault", {{"kind", f.kind}, field::hex("address", *f.address), field::hex("pc", pc)});

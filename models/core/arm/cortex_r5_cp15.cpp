@@ -59,7 +59,7 @@ constexpr std::uint32_t CACHE_TYPE = 0x8003C003;  // lines of eight words
 constexpr std::uint32_t CACHE_LEVELS = 0x09200003;
 constexpr std::uint32_t CACHE_32K = 0xF01FE019;  // four ways of 256 lines of 32 bytes (reference/stock-firmware.md)
 
-constexpr std::uint32_t SCTLR_RESET = 0x00C50878;
+constexpr std::uint32_t SCTLR_RESET = 0x00C50878, SCTLR_A = 1U << 1;
 /// FI, VE, EE (data stays little endian here), TE, and what is always one, stay out of a write.
 constexpr std::uint32_t SCTLR_WRITABLE =
     1U << 30 | 1U << 24 | 1U << 21 | 1U << 19 | 1U << 17 | 1U << 14 | 1U << 13 | 1U << 12 | 1U << 2 | 1U << 1 | 1U;
@@ -72,6 +72,7 @@ constexpr std::uint32_t REGION_SIZE = 0x7C;  // read-only here
 
 void cortex_r5::reset_cp15() {
   sctlr_ = SCTLR_RESET | (strapped(TEINIT) ? 1U << 30 : 0);
+  engine().trap_unaligned(false);
   actlr_ = cpacr_ = fpexc_ = csselr_ = 0;
   dfsr_ = ifsr_ = adfsr_ = aifsr_ = dfar_ = ifar_ = 0;
   region_number_ = slave_port_ = context_id_ = 0;
@@ -280,6 +281,7 @@ bool cortex_r5::write_cp15(std::uint32_t key, std::uint32_t value) {
 void cortex_r5::write_sctlr(std::uint32_t value) {
   const std::uint32_t before = sctlr_;
   sctlr_ = (value & SCTLR_WRITABLE) | (SCTLR_RESET & ~SCTLR_WRITABLE);
+  engine().trap_unaligned((sctlr_ & SCTLR_A) != 0);
   if (((before ^ sctlr_) & SCTLR_PROTECTION) != 0) protection_changed_ = true;
 }
 

@@ -217,7 +217,6 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     for (auto& coprocessor : c.coprocessors) coprocessor = std::make_shared<no_coprocessor>();
     c.page_table = &pages_.table();
     c.detect_misaligned_access_via_page_table = 16 | 32 | 64;
-    c.only_detect_misalignment_via_page_table_on_page_boundary = true;
     c.code_cache_size = CODE_CACHE_BYTES;
     jit_ = std::make_unique<A32::Jit>(c);
     if (profile_ == arm_profile::m) jit_->SetCpsr(CPSR_T | 0x10);
@@ -230,6 +229,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
       mode_ = mode::running;
       stop_requested_ = synchronise_ = site_ = aborted_ = false;
       own_load_.reset();
+      overcounted_ = 0;
       uncounted_.reset();
       jit_->Run();
       mode_ = mode::stopped;
@@ -237,6 +237,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
         learn_site();
         return stop::synchronise;
       }
+      cycles_ -= overcounted_;
       if (uncounted_) follow(client_.trapped(*uncounted_), *uncounted_);
       if (synchronise_) return stop::synchronise;
       if (own_load_ && !load_own()) site_ = true;
@@ -267,6 +268,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     set_fpscr(fpscr());
   }
   bool fp_trapped() const override { return fp_trapped_; }
+  void trap_unaligned(bool on) override { unaligned_trapped_ = on; }
   void clear_exclusive() override { jit_->ClearExclusiveState(); }
   bool stores_exclusively() override {
     const arm_instruction i = instruction_at(jit_->Regs()[15]);
@@ -365,6 +367,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     const std::uint32_t status = jit_->Cpsr();
     stop_requested_ = synchronise_ = site_ = aborted_ = false;
     end_ = cycles_ + 1;
+    step_pc_ = before[15];
     mode_ = how;
     jit_->Step();
     mode_ = mode::stopped;
@@ -387,28 +390,73 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
   bool load_own() {
     const arm_instruction& i = own_load_->instruction;
     if (const auto own = client_.read_own(own_load_->address)) {
-      jit_->Regs()[own_load_->destination] = own->value;
-      cycles_ += std::max(1U, client_.cycles(i)) + own->cycles;
+      jit_->Regs()[own_load_->data] = own->value;
+      cycles_ += cost(i) + own->cycles;
       return true;
     }
     back_to(i);
     return false;
   }
 
-  struct word_load {
+  /// A load or store of one register, without write-back and not of the PC.
+  struct transfer {
     arm_instruction instruction;
     std::uint32_t address = 0;
-    unsigned destination = 0;
+    unsigned data = 0, bytes = 4;
+    bool loads = true, is_signed = false;
   };
-  /// Thumb: a word into a register and nothing else.
-  std::optional<word_load> plain_load(const arm_instruction& i) {
+  std::optional<transfer> transfer_of(const arm_instruction& i) {
     const auto& r = jit_->Regs();
     const std::uint32_t c = i.code;
-    if (!i.thumb) return std::nullopt;
-    if ((c & 0xFFFFF800) == 0x6800) return word_load{i, r[c >> 3 & 7] + (c >> 4 & 0x7C), c & 7};
-    if ((c & 0xFFFFFE00) == 0x5800) return word_load{i, r[c >> 3 & 7] + r[c >> 6 & 7], c & 7};
-    if ((c & 0xFFF00000) != 0xF8D00000 || (c >> 16 & 15) == 15 || (c >> 12 & 15) == 15) return std::nullopt;
-    return word_load{i, r[c >> 16 & 15] + (c & 0xFFF), c >> 12 & 15};
+    if (!i.thumb) {
+      const unsigned n = c >> 16 & 15, t = c >> 12 & 15;
+      if ((c & 0x0F600000) != 0x05000000 || n == 15 || t == 15) return std::nullopt;  // LDR, STR, immediate offset
+      const std::uint32_t offset = c & 0xFFF;
+      return transfer{i, (c & 1U << 23) != 0 ? r[n] + offset : r[n] - offset, t, 4, (c & 1U << 20) != 0};
+    }
+    if (i.length() == 2) {
+      const std::uint32_t base = r[c >> 3 & 7], offset = c >> 6 & 31;
+      const bool loads = (c & 0x0800) != 0;
+      const unsigned t = c & 7;
+      if ((c & 0xF000) == 0x6000) return transfer{i, base + 4 * offset, t, 4, loads};
+      if ((c & 0xF000) == 0x8000) return transfer{i, base + 2 * offset, t, 2, loads};
+      if ((c & 0xF600) == 0x5000) return transfer{i, base + r[c >> 6 & 7], t, (c & 0x0200) != 0 ? 2U : 4U, loads};
+      if ((c & 0xFE00) == 0x5E00) return transfer{i, base + r[c >> 6 & 7], t, 2, true, true};
+      return std::nullopt;
+    }
+    const unsigned n = c >> 16 & 15, t = c >> 12 & 15, size = c >> 21 & 3;
+    const bool loads = (c & 1U << 20) != 0, is_signed = (c & 1U << 24) != 0;
+    if ((c & 0xFE000000) != 0xF8000000 || n == 15 || t == 15 || size == 0 || size == 3) return std::nullopt;
+    if (is_signed && (size != 1 || !loads)) return std::nullopt;
+    if ((c & 1U << 23) != 0) return transfer{i, r[n] + (c & 0xFFF), t, 2 * size, loads, is_signed};
+    if ((c & 0xFC0) == 0) return transfer{i, r[n] + (r[c & 15] << (c >> 4 & 3)), t, 2 * size, loads, is_signed};
+    if ((c & 0xF00) == 0xC00) return transfer{i, r[n] - (c & 0xFF), t, 2 * size, loads, is_signed};
+    return std::nullopt;
+  }
+  /// In generated code's place, if it is to memory that is mapped.
+  bool make(const transfer& t) {
+    if (unaligned_trapped_ && t.address % t.bytes != 0) return false;
+    unsigned char* const at = find(t.address, t.bytes, !t.loads);
+    if (at == nullptr) return false;
+    std::uint32_t& data = jit_->Regs()[t.data];
+    if (!t.loads) {
+      std::memcpy(at, &data, t.bytes);
+      return true;
+    }
+    std::uint32_t value = 0;
+    std::memcpy(&value, at, t.bytes);
+    data = t.is_signed ? static_cast<std::uint32_t>(static_cast<std::int16_t>(value)) : value;
+    return true;
+  }
+
+  /// Faults if its address is not a multiple of four (of two: LDREXH): DDI 0403E A3.2.1, DDI 0406C A3.2.1.
+  static bool wants_alignment(const arm_instruction& i) {
+    const std::uint32_t c = i.code;
+    if (i.length() == 2) return (c & 0xF000) == 0xC000 || (c & 0xF600) == 0xB400;  // LDM, STM, PUSH, POP
+    if ((c & 0xFFF0FFE0) == 0xE8D0F000 && i.thumb) return false;                   // TBB, TBH
+    if (i.thumb) return (c & 0xFE000000) == 0xE8000000 || floating_point(c);       // and LDRD, LDREX …
+    return (c & 0x0E000000) == 0x08000000 || (c & 0x0E1000D0) == 0x000000D0 || (c & 0x0F800FF0) == 0x01800F90 ||
+           floating_point(c & 0x0FFFFFFF);
   }
 
   /// The library stopped at an access. What it had executed of its block is not counted in that case: count it; from
@@ -551,8 +599,12 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     if (!i.thumb && i.code >> 28 != 15 && !condition_passes(i.code >> 28, jit_->Cpsr())) return;
     const bool system = trapped_for_the_client(i);
     if (!system && site != sites_.end()) {
-      own_load_ = plain_load(i);
-      if (!own_load_) {
+      const auto t = transfer_of(i);
+      if (t && make(*t)) return;
+      overcounted_ = cost(i);
+      if (t && t->loads && t->bytes == 4) {
+        own_load_ = t;
+      } else {
         site_ = true;
         back_to(i);
       }
@@ -588,17 +640,15 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     arm_instruction i{.pc = pc, .code = code, .thumb = is_thumb};
     const bool rewritten = is_thumb ? code == UNDEFINED_16 || code == UNDEFINED_32 : code == UNDEFINED_ARM;
     if (rewritten) i = instruction_at(pc);
-    // A site's cycles count when it is executed, not when it is stopped at.
-    const bool stopped_at = mode_ == mode::running && sites_.count(pc) != 0 && !trapped_for_the_client(i);
-    const unsigned cost = stopped_at ? 0 : std::max(1U, client_.cycles(i));
     if (mode_ == mode::running) {
       const std::uint32_t start = jit_->Regs()[15];
       if (pc == start) blocks_[start] = {++block_order_, {}};
-      blocks_[start].instructions.emplace_back(pc, cost);
+      blocks_[start].instructions.emplace_back(pc, cost(i));
       longest_block_ = std::max(longest_block_, pc - start);
     }
-    return cost;
+    return cost(i);
   }
+  unsigned cost(const arm_instruction& i) { return std::max(1U, client_.cycles(i)); }
 
   // ---- translation
 
@@ -707,9 +757,22 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     jit_->HaltExecution(HaltReason::MemoryAbort);
   }
 
+  /// Who makes an access that is not aligned decides whether it is made: found out about at an instruction of its own.
+  bool refused(std::uint32_t address, unsigned bytes, bool writes) {
+    if (address % std::min(bytes, 4U) == 0) return false;
+    if (mode_ == mode::running) {
+      abort();
+      return true;
+    }
+    if (!unaligned_trapped_ && !wants_alignment(instruction_at(step_pc_))) return false;
+    if (mode_ == mode::stepping && !aborted_) client_.unaligned(address, writes);
+    abort();
+    return true;
+  }
   template <typename T>
   T load(std::uint32_t address) {
     T value{};
+    if (refused(address, sizeof(T), false)) return value;
     if (const unsigned char* p = find(address, sizeof(T), false)) {
       std::memcpy(&value, p, sizeof(T));
     } else if (mode_ != mode::stepping) {
@@ -722,6 +785,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
   }
   template <typename T>
   void store(std::uint32_t address, T value) {
+    if (refused(address, sizeof(T), true)) return;
     if (unsigned char* p = find(address, sizeof(T), true)) {
       std::memcpy(p, &value, sizeof(T));
     } else if (mode_ != mode::stepping) {
@@ -733,6 +797,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
   }
   template <typename T>
   bool exchange(std::uint32_t address, T value, T expected) {
+    if (refused(address, sizeof(T), true)) return false;
     if (unsigned char* p = find(address, sizeof(T), true)) {
       T now{};
       std::memcpy(&now, p, sizeof(T));
@@ -771,8 +836,11 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
 
   // What has reached past mapped memory, as it was when it was translated.
   std::unordered_map<std::uint32_t, arm_instruction> sites_;
-  std::optional<word_load> own_load_;         // stopped at, as are
+  std::optional<transfer> own_load_;          // stopped at, as are
   std::optional<arm_instruction> uncounted_;  // what a client call answered `counted` to
+  unsigned overcounted_ = 0;                  // the library counts what it was stopped at
+  std::uint32_t step_pc_ = 0;
+  bool unaligned_trapped_ = false;
   std::map<std::uint32_t, block> blocks_;
   std::uint64_t block_order_ = 0;
   std::uint32_t longest_block_ = 0;                           // bytes from its first instruction to its last

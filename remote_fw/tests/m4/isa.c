@@ -437,6 +437,56 @@ static void faults(void) {
   report("supervisor call there");
 }
 
+/* Loads and stores of one word or less may be anywhere unless that is trapped, others not. */
+__attribute__((noinline)) static void misaligned_always(void) {
+  const uint32_t at = (uint32_t)guarded + 2;
+  FAULTING("unaligned LDM", "ldm %1, {r2, r3}", "r"(at));
+  FAULTING("unaligned LDM, 32 bits", "ldmdb.w %1, {r2, r3, r9}", "r"(at + 13));
+  FAULTING("unaligned STM", "stm %1!, {r2, r3}", "r"(at));
+  FAULTING("unaligned LDRD", "ldrd r2, r3, [%1, #4]", "r"(at));
+  FAULTING("unaligned STRD", "strd r2, r3, [%1], #8", "r"(at));
+  FAULTING("unaligned LDREX", "ldrex r2, [%1]", "r"(at));
+  FAULTING("unaligned LDREXH", "ldrexh r2, [%1]", "r"(at + 1));
+  FAULTING("unaligned VLDR", "vldr s0, [%1]", "r"(at));
+  FAULTING("unaligned VLDM", "vldmia %1!, {d0, d1}", "r"(at));
+  FAULTING("unaligned VSTR", "vstr d0, [%1, #4]", "r"(at + 1));
+}
+__attribute__((noinline)) static uint32_t misaligned_allowed(uint32_t at) {
+  uint32_t sum = 0, v;
+  for (uint32_t offset = 0; offset < 5; ++offset) {
+    __asm__ volatile(
+        "ldr %1, [%2, %3]\n\tadd %0, %1\n\tldr.w %1, [%2, #9]\n\tadd %0, %1\n\tldrh %1, [%2, %3]\n\tadd %0, %1\n\t"
+        "ldrsh %1, [%2, %3]\n\tadd %0, %1\n\tldrsh.w %1, [%2, #7]\n\tadd %0, %1\n\tldrh %1, [%2, #2]\n\tadd %0, %1\n\t"
+        "str %0, [%2, #4]\n\tstr.w %0, [%2, #-3]\n\tstrh %1, [%2, #6]\n\tstrh.w %0, [%2, %3, lsl #1]\n\t"
+        "ldr %1, [%2], #1\n\tadd %0, %1\n\tcmp %0, #0\n\titete mi\n\tldrmi %1, [%2, #8]\n\tldrpl %1, [%2, #12]\n\t"
+        "strmi %1, [%2, #-5]\n\tstrpl %1, [%2, #-6]\n\tadd %0, %1"
+        : "+l"(sum), "=&l"(v), "+l"(at)
+        : "l"(offset)
+        : "memory", "cc");
+  }
+  return sum;
+}
+__attribute__((noinline)) static void alignment(void) {
+  for (unsigned i = 0; i < 32; ++i) guarded[i] = i * 0x9E3779B9u;
+  for (int round = 0; round < 2; ++round) {
+    misaligned_always();
+    LINE("memory", guarded[0], guarded[1], guarded[2], guarded[3], guarded[4]);
+    for (uint32_t at = 0; at < 4; ++at) LINE("sum", misaligned_allowed((uint32_t)guarded + 16 + at));
+    LINE("memory", guarded[4], guarded[5], guarded[6], guarded[7], guarded[8]);
+    CCR |= 1 << 3;
+    BARRIER();
+    misaligned_always();
+    FAULTING("trapped LDR", "ldr r2, [%1, #1]", "r"(guarded));
+    FAULTING("trapped STR", "str r2, [%1]", "r"((uint32_t)guarded + 2));
+    FAULTING("trapped LDRH", "ldrh r2, [%1]", "r"((uint32_t)guarded + 1));
+    FAULTING("trapped STRH", "strh r2, [%1, #3]", "r"(guarded));
+    LINE("aligned", misaligned_allowed((uint32_t)guarded + 0x80) & 0);
+    report("faults in between");
+    CCR &= ~(1u << 3);
+    BARRIER();
+  }
+}
+
 static void protection(void) {
   volatile uint32_t* const g = guarded;
   region(0, 0, 29, READ_WRITE);
@@ -637,6 +687,7 @@ int main(void) {
   stacks();
   floating_point();
   faults();
+  alignment();
   protection();
   self_modification();
   bit_band();

@@ -268,6 +268,61 @@ static void protection(void) {
   report_data("protection off");
 }
 
+/* Loads and stores of one word or less may be anywhere unless that is trapped, others not. */
+#define UNALIGNED(name, instruction, at)                                          \
+  do {                                                                            \
+    __asm__ volatile(instruction : : "r"(at) : "r2", "r3", "r4", "r5", "memory"); \
+    report_data(name);                                                            \
+  } while (0)
+__attribute__((noinline)) static void misaligned_always(uint32_t at) {
+  UNALIGNED("unaligned LDM", "ldm %0, {r2, r3}", at);
+  UNALIGNED("unaligned LDMDB", "ldmdb %0, {r2, r3, r4}", at + 16);
+  UNALIGNED("unaligned STM", "stm %0, {r2, r3}", at + 1);
+  UNALIGNED("unaligned LDRD", "ldrd r2, r3, [%0, #4]", at);
+  UNALIGNED("unaligned STRD", "strd r2, r3, [%0, #8]", at);
+  UNALIGNED("unaligned LDREX", "ldrex r2, [%0]", at);
+  UNALIGNED("unaligned LDREXH", "ldrexh r2, [%0]", at + 1);
+  UNALIGNED("unaligned VLDR", "vldr d0, [%0]", at);
+  UNALIGNED("unaligned VSTM", "vstmia %0, {d0, d1}", at);
+}
+__attribute__((noinline, target("thumb"))) static void misaligned_in_thumb(uint32_t at) {
+  UNALIGNED("Thumb, unaligned LDM", "ldm %0, {r2, r3}", at);
+  UNALIGNED("Thumb, unaligned STRD", "strd r2, r3, [%0, #8]", at);
+}
+__attribute__((noinline)) static uint32_t misaligned_allowed(uint32_t at) {
+  uint32_t sum = 0, v = 0;
+  for (uint32_t offset = 0; offset < 5; ++offset) {
+    __asm__ volatile(
+        "ldr %1, [%2, %3]\n\tadd %0, %1\n\tldr %1, [%2, #9]\n\tadd %0, %1\n\tldrh %1, [%2, %3]\n\tadd %0, %1\n\t"
+        "ldrsh %1, [%2, #7]\n\tadd %0, %1\n\tstr %0, [%2, #4]\n\tstr %0, [%2, #-3]\n\tstrh %1, [%2, #6]\n\t"
+        "ldr %1, [%2], #1\n\tadd %0, %1\n\tcmp %0, #0\n\tldrmi %1, [%2, #8]\n\tldrpl %1, [%2, #12]\n\tadd %0, %1"
+        : "+r"(sum), "+&r"(v), "+r"(at)
+        : "r"(offset)
+        : "memory", "cc");
+  }
+  return sum;
+}
+__attribute__((noinline)) static void alignment(void) {
+  for (unsigned i = 0; i < 32; ++i) guarded[i] = i * 0x9E3779B9u;
+  for (int round = 0; round < 2; ++round) {
+    misaligned_always((uint32_t)guarded + 2);
+    misaligned_in_thumb((uint32_t)guarded + 2);
+    for (uint32_t at = 0; at < 4; ++at) LINE("sum", misaligned_allowed((uint32_t)guarded + 16 + at));
+    LINE("memory", guarded[0], guarded[1], guarded[4], guarded[5], guarded[6], guarded[7]);
+    WRITE_CP15(1, 0, 0, 0, READ_CP15(1, 0, 0, 0) | 2);
+    __asm__ volatile("isb");
+    misaligned_always((uint32_t)guarded + 2);
+    UNALIGNED("trapped LDR", "ldr r2, [%0, #1]", guarded);
+    UNALIGNED("trapped STR", "str r2, [%0]", (uint32_t)guarded + 2);
+    UNALIGNED("trapped LDRH", "ldrh r2, [%0]", (uint32_t)guarded + 1);
+    UNALIGNED("trapped STRH", "strh r2, [%0, #3]", guarded);
+    misaligned_allowed((uint32_t)guarded + 0x80);
+    report_data("faults in between");
+    WRITE_CP15(1, 0, 0, 0, READ_CP15(1, 0, 0, 0) & ~2u);
+    __asm__ volatile("isb");
+  }
+}
+
 int main(void);
 int main(void) {
   identity();
@@ -277,6 +332,7 @@ int main(void) {
   exclusives();
   banks();
   user_mode();
+  alignment();
   protection();
   done();
   return 0;
