@@ -231,7 +231,8 @@ class command_line {
     CLI::App* c = command("study", "Run a scenario many times with parameters that vary, from one snapshot",
                           "rpsim study scenarios/studies/ack-order.yaml --samples 2000 -o results");
     c->add_option("FILE", study_.file, "a study, or - for standard input")->required();
-    c->add_option("-j,--jobs", study_.jobs, "workers; default: one for each CPU")->check(CLI::Range(1, 1024));
+    c->add_option("-j,--jobs", study_.jobs, "workers, of slurm in each task; default: one for each CPU")
+        ->check(CLI::Range(1, 1024));
     c->add_flag("--resume", study_.resume, "go on with the results in DIR");
     c->add_flag("--sensitivity", study_.sensitivity, "which parameters matter: one at a time, and by variance");
     c->add_option("-o", study_.directory, "where results go; default: <study>.results")->type_name("DIR");
@@ -257,7 +258,7 @@ class command_line {
         ->type_name("WORDS")
         ->allow_extra_args(false);
     c->add_option("--chunk", study_.chunk, "points of an array's task, at least; default: 500")
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{10'000'000}));
     settings(c);
     c->callback([this] {
       if (study_.engine == "local" && (!study_.sbatch.empty() || study_.chunk != 0))
