@@ -420,7 +420,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
       const unsigned t = c & 7;
       if ((c & 0xF000) == 0x6000) return transfer{i, base + 4 * offset, t, 4, loads};
       if ((c & 0xF000) == 0x8000) return transfer{i, base + 2 * offset, t, 2, loads};
-      if ((c & 0xF600) == 0x5000) return transfer{i, base + r[c >> 6 & 7], t, (c & 0x0200) != 0 ? 2U : 4U, loads};
+      if ((c & 0xF400) == 0x5000) return transfer{i, base + r[c >> 6 & 7], t, (c & 0x0200) != 0 ? 2U : 4U, loads};
       if ((c & 0xFE00) == 0x5E00) return transfer{i, base + r[c >> 6 & 7], t, 2, true, true};
       return std::nullopt;
     }
