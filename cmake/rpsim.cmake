@@ -7,9 +7,14 @@ find_package(yaml-cpp REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
-find_package(SQLite3 REQUIRED)
 find_path(FDT_INCLUDE libfdt.h REQUIRED)
-find_library(FDT_LIBRARY fdt REQUIRED)
+# A shared library is five mappings, all of which every fork copies: archives where Debian has them.
+find_library(FDT_LIBRARY NAMES libfdt.a fdt REQUIRED)
+find_library(NETTLE_LIBRARY NAMES libnettle.a nettle REQUIRED)
+find_library(SQLite3_LIBRARY NAMES libsqlite3.a sqlite3 REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_library(YAML_CPP_LIBRARY NAMES libyaml-cpp.a yaml-cpp REQUIRED)
+set_target_properties(yaml-cpp PROPERTIES IMPORTED_LOCATION_NONE ${YAML_CPP_LIBRARY})
 find_program(DTC dtc REQUIRED)
 
 add_library(fdt_lib INTERFACE)
@@ -17,6 +22,9 @@ target_include_directories(fdt_lib INTERFACE ${FDT_INCLUDE})
 target_link_libraries(fdt_lib INTERFACE ${FDT_LIBRARY})
 # tl::expected is a header.
 add_library(tl_expected INTERFACE)
+
+# Bound when the program starts, or each child of a fork binds anew what the prefix had no use for.
+add_link_options($<$<LINK_LANGUAGE:CXX>:LINKER:-z,now>)
 
 # Everything sees the project root, SystemC and the same warnings.
 add_library(rpsim_base INTERFACE)

@@ -147,7 +147,10 @@ void vfs::add_symlink(const std::string& path, const std::string& target) {
 
 void vfs::remove(std::string_view path) {
   const std::string below = std::string(path) + "/";
-  std::erase_if(entries_, [&](const auto& item) { return item.first == path || item.first.starts_with(below); });
+  if (const auto it = entries_.find(path); it != entries_.end()) entries_.erase(it);
+  const auto first = entries_.lower_bound(below);
+  entries_.erase(first,
+                 std::find_if(first, entries_.end(), [&](const auto& e) { return !e.first.starts_with(below); }));
 }
 
 expected<std::string> vfs::resolve(std::string_view path) const {

@@ -16,6 +16,7 @@
 #include "tools/rpsim/explore/explore.h"
 #include "tools/rpsim/gdb/server.h"
 #include "tools/rpsim/output.h"
+#include "tools/rpsim/study/fork_pool.h"
 #include "tools/rpsim/study/run_study.h"
 #include "tools/rpsim/study/slurm_executor.h"
 
@@ -297,6 +298,8 @@ class command_line {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  if (command == "study" || command == "study-task" || command == "explore") bind_all_calls(argv);
   set_up_diagnostics();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone ends what is written to it, not the run
   try {

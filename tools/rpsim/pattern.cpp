@@ -129,8 +129,8 @@ bool pattern::holds(const condition& c, const field& f) {
   }
 }
 
-bool pattern::matches(const event& e) const {
-  if (name_is_glob_ ? !glob_match(name_, e.name) : name_ != e.name) return false;
+bool pattern::matches_further(const event& e) const {
+  if (name_is_glob_ && !glob_match(name_, e.name)) return false;
   for (const condition& c : conditions_) {
     if (c.key.empty()) {
       bool found = glob_match(c.value, e.source);

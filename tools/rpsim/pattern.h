@@ -26,7 +26,7 @@ class pattern {
   /// @return the reason, with the nearest right word where an event or a field does not exist.
   static tl::expected<pattern, std::string> parse(std::string_view text, const vocabulary& known);
 
-  bool matches(const event& e) const;
+  bool matches(const event& e) const { return (name_is_glob_ || name_ == e.name) && matches_further(e); }
   const std::string& text() const { return text_; }
 
  private:
@@ -37,6 +37,7 @@ class pattern {
     std::optional<std::uint64_t> number;
   };
   static bool holds(const condition& c, const field& f);
+  bool matches_further(const event& e) const;
 
   std::string text_, name_;
   bool name_is_glob_ = false;

@@ -80,7 +80,6 @@ class local final : public point_executor {
       auto system = std::make_shared<study_system>(s, variant, options, where);
       system->run_prefix();
       about = system->about();
-      trim_snapshot();
       return [system](std::uint64_t point) { return system->run_point(point).encode(); };
     } catch (const refused& r) {
       std::string text(1, REFUSED);

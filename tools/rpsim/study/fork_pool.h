@@ -44,10 +44,15 @@ class snapshot_failed : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Goes on as the same program with every call of every library bound, where it is not yet: Debian's libstdc++ binds as
+/// calls are made, and each child of a snapshot would look up anew what the prefix had no use for. For main(), before
+/// anything else; it returns the second time, or if it cannot be.
+void bind_all_calls(char** argv);
+
 class fork_pool {
  public:
   using work = std::function<std::string(std::uint64_t job)>;
-  /// Runs in the snapshot. What it leaves in `about` is the caller's to read.
+  /// Runs in the snapshot, which is made small afterwards. What it leaves in `about` is the caller's to read.
   using prepare = std::function<work(std::string& about)>;
   struct options {
     unsigned workers = 1;

@@ -1,7 +1,5 @@
 #include "tools/rpsim/study/point.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -468,7 +466,5 @@ point_result study_system::run_point(std::uint64_t point) {
   }
   return r;
 }
-
-void trim_snapshot() { ::malloc_trim(0); }
 
 }  // namespace rpsim::tool

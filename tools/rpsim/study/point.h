@@ -73,7 +73,4 @@ class study_system {
   std::unique_ptr<reader> reader_;
 };
 
-/// Gives back what building left free: a fork copies the tables of every page that is there.
-void trim_snapshot();
-
 }  // namespace rpsim::tool
