@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -191,6 +192,49 @@ TEST_P(k3_elf, carries_its_table_at_the_carveout_and_declares_the_shutdown_capab
 
 INSTANTIATE_TEST_SUITE_P(images, k3_elf, testing::Values("rpmsg_echo", "rpmsg_echo_unflagged"),
                          [](const auto& info) { return info.param; });
+
+// The Cortex-R5F of AM64x and J721E: 32 KiB of ATCM at 0, where its vectors are, and the table at the base of each
+// one's own carveout, the one after the other's.
+struct r5_image {
+  const char* folder;
+  unsigned carveout;
+};
+struct r5_elf : testing::TestWithParam<r5_image> {
+  const std::string id = std::string(GetParam().folder) + "/rpmsg_echo";
+  const std::uint32_t table = 0xA0100000 + GetParam().carveout * 0x1000000;
+  const elf_file file{id};
+};
+
+TEST_P(r5_elf, is_a_program_in_the_atcm_with_its_table_at_the_carveout) {
+  EXPECT_EQ(file.header().e_machine, EM_ARM);
+  EXPECT_EQ(file.header().e_entry, 0u) << "Arm state, the first vector";
+  for (const Elf32_Phdr& s : file.loaded()) {
+    EXPECT_TRUE(s.p_paddr + s.p_memsz <= 0x8000 || s.p_paddr == table) << std::hex << s.p_paddr;
+    EXPECT_EQ(s.p_filesz, s.p_memsz) << "nothing for a loader to clear";
+  }
+  for (const std::uint32_t vector : {0x00u, 0x04u, 0x08u, 0x0Cu, 0x10u, 0x18u, 0x1Cu}) {
+    EXPECT_EQ(file.word_at(vector) >> 12 | 0x800, 0xE59FFu) << "ldr pc, at " << vector;  // forwards or backwards
+  }
+  EXPECT_EQ(file.text_at(0x20C), RPSIM_NOTE_NAME);
+  EXPECT_EQ(file.text_at(0x214), id);
+  EXPECT_TRUE(std::ifstream(std::string(RPSIM_IMAGES "/") + id + ".so")) << id;
+  const auto section = file.section(".resource_table");
+  ASSERT_TRUE(section);
+  EXPECT_EQ(section->sh_addr, table);
+  EXPECT_EQ(file.word_at(table), 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(images, r5_elf,
+                         testing::Values(r5_image{"k3-am64x-r5f0_0", 0}, r5_image{"k3-am64x-r5f0_1", 1},
+                                         r5_image{"k3-am64x-r5f1_0", 2}, r5_image{"k3-am64x-r5f1_1", 3},
+                                         r5_image{"k3-j721e-mcu_r5f0_0", 0}, r5_image{"k3-j721e-mcu_r5f0_1", 1},
+                                         r5_image{"k3-j721e-r5f0_0", 2}, r5_image{"k3-j721e-r5f0_1", 3},
+                                         r5_image{"k3-j721e-r5f1_0", 4}, r5_image{"k3-j721e-r5f1_1", 5}),
+                         [](const auto& info) {
+                           std::string name = info.param.folder;
+                           std::ranges::replace(name, '-', '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace rpsim
