@@ -131,9 +131,9 @@ void give_back_systemc_pool() {
 }
 
 /// Linux leaves out the page tables of a file's mapping when it forks, unless the mapping has a page of its own; every
-/// child then takes a fault for each 64 KiB of code that it comes to. So every mapping of code gets such a page: its
-/// first byte is written with what it is. Where that is not allowed, the faults remain.
-void let_children_inherit_code() {
+/// child then takes a fault for each 64 KiB of code and constants that it comes to. So each such mapping gets a page:
+/// its first byte is written with what it is. Where that is not allowed, the faults remain.
+void let_children_inherit_files() {
   const int memory = ::open("/proc/self/mem", O_RDWR | O_CLOEXEC);
   if (memory < 0) return;
   std::ifstream maps("/proc/self/maps");
@@ -142,7 +142,8 @@ void let_children_inherit_code() {
     std::uintptr_t from = 0;
     char access[5];
     if (std::sscanf(line.c_str(), "%" SCNxPTR "-%*x %4s", &from, access) != 2) continue;
-    if (std::strcmp(access, "r-xp") != 0 || line.find(" /") == std::string::npos) continue;
+    const bool constant = std::strcmp(access, "r-xp") == 0 || std::strcmp(access, "r--p") == 0;
+    if (!constant || line.find(" /") == std::string::npos) continue;
     const char first = *reinterpret_cast<const volatile char*>(from);
     if (::pwrite(memory, &first, 1, static_cast<off_t>(from)) != 1) break;
   }
@@ -153,7 +154,7 @@ void let_children_inherit_code() {
 void make_small() {
   ::malloc_trim(0);
   give_back_systemc_pool();
-  let_children_inherit_code();
+  let_children_inherit_files();
 }
 
 [[noreturn]] void snapshot(const fork_pool::prepare& make, const fork_pool::options& o, int jobs, int results) {
@@ -216,7 +217,10 @@ std::string reason(const job_end& e) {
 
 void bind_all_calls(char** argv) {
   constexpr const char* BIND_NOW = "LD_BIND_NOW";  // ld.so(8)
-  if (std::getenv(BIND_NOW) != nullptr) return;
+  if (std::getenv(BIND_NOW) != nullptr) {
+    ::unsetenv(BIND_NOW);  // Slurm's programs do not find their plugins under it
+    return;
+  }
   std::error_code error;
   const std::string self = std::filesystem::read_symlink("/proc/self/exe", error).string();
   ::setenv(BIND_NOW, "1", 1);
