@@ -337,6 +337,14 @@ param& param_registry::declare(info i, std::string unit, distribution value) {
   p->source_ = std::move(i.source);
   p->description_ = std::move(i.description);
   p->default_ = p->value_ = std::move(value);
+  if (!i.range.empty()) {
+    const std::size_t dots = i.range.find("..");
+    auto range = distribution::parse(
+        fmt::format("uniform({}, {})", i.range.substr(0, dots), dots == i.range.npos ? "" : i.range.substr(dots + 2)),
+        p->unit_);
+    if (!range) throw std::logic_error(fmt::format("{}: range: {}", i.name, range.error()));
+    p->range_ = std::move(*range);
+  }
   p->constant_ = p->value_.lower();
   p->constant_time_ = param::to_time(p->constant_);
   p->minimum_ = std::max(i.least, p->unit_ == "Hz" ? 1.0 : 0.0);
@@ -415,11 +423,22 @@ tl::expected<void, std::string> param_registry::set(std::string_view name, std::
   param& p = **meant;
   auto parsed = admit(p, p.name(), value);
   if (!parsed) return tl::unexpected(parsed.error());
-  p.value_ = std::move(*parsed);
-  p.constant_ = p.value_.lower();
-  p.constant_time_ = param::to_time(p.constant_);
-  p.settled_ = p.used_ && p.value_.is_constant();
+  p.become(std::move(*parsed));
+  p.given_ = true;
   return {};
+}
+
+void param::become(distribution value) {
+  value_ = std::move(value);
+  constant_ = value_.lower();
+  constant_time_ = to_time(constant_);
+  settled_ = used_ && value_.is_constant();
+}
+
+void param_registry::jitter() {
+  for (auto& [name, p] : params_) {
+    if (p->range_ && !p->given_) p->become(*p->range_);
+  }
 }
 
 std::vector<std::string> param_registry::seal() {

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <systemc>
@@ -55,6 +56,8 @@ class param {
   std::string_view description() const { return description_; }
   const distribution& value() const { return value_; }
   const distribution& default_value() const { return default_; }
+  /// What its source says it lies between; nothing: the source gives one value.
+  const std::optional<distribution>& range() const { return range_; }
 
   sc_core::sc_time time() {
     if (settled_) return constant_time_;
@@ -80,6 +83,7 @@ class param {
   static sc_core::sc_time to_time(double picoseconds) {
     return sc_core::sc_time::from_value(static_cast<std::uint64_t>(picoseconds + 0.5));
   }
+  void become(distribution value);
   double draw() {
     note_use();
     return value_.is_constant() ? constant_ : value_.sample(*rng_);
@@ -88,6 +92,8 @@ class param {
   std::string name_, unit_, source_, description_;
   provenance origin_ = provenance::assumed;
   distribution value_, default_;
+  std::optional<distribution> range_;
+  bool given_ = false;  // a value was set
   double constant_ = 0;
   sc_core::sc_time constant_time_;  // the same, ready for a bus access
   double minimum_ = 0, maximum_ = 0;
@@ -105,6 +111,7 @@ class param_registry {
     provenance origin;
     std::string source;       // a document and section, a file, or "assumed" with the reason
     std::string description;  // one line, for people
+    std::string range{};      // "1us .. 10us": where the source gives a range; its values are drawn by jitter()
     double least = 0, most = std::numeric_limits<double>::infinity();  // what it may be, besides what its unit allows
   };
   /// Declaring a name again returns the parameter that stands (models of one kind share theirs).
@@ -119,6 +126,10 @@ class param_registry {
   /// if only one ends so. Before it is declared the value is kept and takes effect on declaration.
   /// @return an error text for a bad value or, once sealed, for an unknown name (with the nearest right one).
   tl::expected<void, std::string> set(std::string_view name, std::string_view value);
+
+  /// A race search: from now on each use of a parameter with a range draws a value inside it, evenly, from the
+  /// parameter's generator. What was set stays as it was set.
+  void jitter();
 
   /// Ends declaration. @return what was set but cannot be meant, one text each: a name that nobody declared, with the
   /// nearest right one; the end of several names.

@@ -87,6 +87,9 @@ class trace {
     if (any_ && on(level)) deliver(level, source, name, fields);
   }
 
+  /// How many there were.
+  const std::uint64_t& sequence() const { return sequence_; }
+
   void add(trace_sink& sink, trace_level up_to = trace_level::protocol);
   void remove(trace_sink& sink);
 

@@ -74,10 +74,10 @@ constexpr const char* CORTEX_R5F = "arm,cortex-r5f";
 constexpr std::array DSPS = {"ti,c66x", "ti,c71x"};
 
 constexpr std::array KINDS = std::to_array<interrupt_kind>({
-    {"arm,cortex-m4f", 12, true, "reference/k3.md §7: 12 cycles without wait states"},
-    {CORTEX_R5F, 25, false, "reference/k3.md §7: 20..30 cycles, unconfirmed"},
-    {"ti,c66x", 25, false, "assumed: as a Cortex-R5F"},
-    {"ti,c71x", 25, false, "assumed: as a Cortex-R5F"},
+    {"arm,cortex-m4f", 12, true, "reference/k3.md §7: 12 cycles without wait states", ""},
+    {CORTEX_R5F, 25, false, "reference/k3.md §7: 20..30 cycles, unconfirmed", "20 .. 30"},
+    {"ti,c66x", 25, false, "assumed: as a Cortex-R5F", "20 .. 30"},
+    {"ti,c71x", 25, false, "assumed: as a Cortex-R5F", "20 .. 30"},
 });
 
 }  // namespace

@@ -39,6 +39,7 @@ struct interrupt_kind {
   double entry_cycles;  // from a taken interrupt to its handler, and back
   bool entry_published;
   const char* source;
+  const char* entry_range;
 };
 
 /// By the node's `compatible`; a core that names none of them is a Cortex-M.

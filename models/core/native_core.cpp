@@ -68,7 +68,8 @@ native_core::native_core(sc_core::sc_module_name name, sim_context& context, con
       exception_entry_(context.params.number(
           {label() + ".exception_entry",
            interrupt_kind_of(node).entry_published ? provenance::published : provenance::assumed,
-           interrupt_kind_of(node).source, "cycles from a taken interrupt to its handler, and back"},
+           interrupt_kind_of(node).source, "cycles from a taken interrupt to its handler, and back",
+           interrupt_kind_of(node).entry_range},
           interrupt_kind_of(node).entry_cycles)),
       wake_latency_(context.params.number({label() + ".wake_latency", provenance::assumed, "assumed",
                                            "cycles from the end of a WFI to the next instruction"},

@@ -41,11 +41,12 @@ native_host_core::native_host_core(sc_core::sc_module_name name, sim_context& co
       socket_("bus"),
       cpus_(node.u32("rpsim,cpus").value_or(4)),
       mmio_read_(context.params.time({"host.mmio_read", provenance::assumed, "reference/k3.md §7: 200..600 ns, assumed",
-                                      "a device register read by the host: the CPU waits for it"},
+                                      "a device register read by the host: the CPU waits for it", "200ns .. 600ns"},
                                      sc_core::sc_time(400, sc_core::SC_NS))),
-      mmio_write_(context.params.time({"host.mmio_write", provenance::assumed,
-                                       "reference/k3.md §7: 100..300 ns, assumed", "a posted device register write"},
-                                      sc_core::sc_time(200, sc_core::SC_NS))),
+      mmio_write_(
+          context.params.time({"host.mmio_write", provenance::assumed, "reference/k3.md §7: 100..300 ns, assumed",
+                               "a posted device register write", "100ns .. 300ns"},
+                              sc_core::sc_time(200, sc_core::SC_NS))),
       ddr_access_(context.params.time({"host.ddr_access", provenance::assumed, "assumed: about 0.8 GB/s, uncached",
                                        "memory accessed by the host, for each 64 bytes begun"},
                                       sc_core::sc_time(80, sc_core::SC_NS))) {

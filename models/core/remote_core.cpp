@@ -106,10 +106,7 @@ void remote_core::stop(std::string_view event, std::string_view reason) {
   emit(event, {{"reason", reason}});
   set_wfi(false);
   stopped(event);
-  for (;;) {
-    sc_core::wait(wake_);
-    if (reset_) throw reset_taken{};
-  }
+  throw ended{};
 }
 
 void remote_core::set_wfi(bool asleep) {
@@ -128,11 +125,13 @@ void remote_core::run() {
       cycle_ = sc_core::sc_time(1.0 / clock_.real(), sc_core::SC_SEC);
       running_ = true;
       boot();
+    } catch (const ended&) {
     } catch (const reset_taken&) {
-      running_ = false;
-      set_wfi(false);
-      emit("core.reset");
     }
+    while (!reset_) sc_core::wait(wake_);
+    running_ = false;
+    set_wfi(false);
+    emit("core.reset");
   }
 }
 

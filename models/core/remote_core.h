@@ -60,6 +60,7 @@ class remote_core : public core, protected tlm::tlm_bw_transport_if<> {
  private:
   SC_HAS_PROCESS(remote_core);
   class reset_taken {};  // thrown from a wait: unwinds the software
+  class ended {};        // likewise: what executes no more keeps nothing of where it was
 
   void end_of_elaboration() override;
   void run();            // the one thread

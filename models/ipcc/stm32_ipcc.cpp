@@ -23,7 +23,7 @@ stm32_ipcc::stm32_ipcc(sc_core::sc_module_name name, sim_context& context, const
           context.params
               .number({label() + ".channels", provenance::code,
                        "reference/stm32mp1.md §2.1 (ST's HAL and wiki; an SVD file says 2)",
-                       "channels per direction; fixed when the platform is built", 1, MAX_CHANNELS},
+                       "channels per direction; fixed when the platform is built", "", 1, MAX_CHANNELS},
                       MAX_CHANNELS)
               .count())),
       channel_bits_((1U << channels_) - 1),

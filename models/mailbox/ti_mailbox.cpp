@@ -36,7 +36,7 @@ ti_mailbox::ti_mailbox(sc_core::sc_module_name name, sim_context& context, const
       depth_(static_cast<unsigned>(
           context.params
               .number({label() + ".fifo_depth", provenance::published, "reference/k3.md §1.1 (AM62x and AM64x TRM)",
-                       "words that a queue holds; fixed when the platform is built", 1, MAX_DEPTH},
+                       "words that a queue holds; fixed when the platform is built", "", 1, MAX_DEPTH},
                       4)
               .count())),
       bank_(context, label(), WINDOW_BYTES),

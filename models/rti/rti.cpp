@@ -111,10 +111,11 @@ void rti::count_down(std::uint64_t clocks) {
 
 /// Counts on from held_, if it may.
 void rti::run() {
-  since_ = sc_core::sc_time_stamp();
+  since_ = sc_core::SC_ZERO_TIME;
   frequency_hz_ = static_cast<std::uint64_t>(std::llround(clock_.real()));
   expires_.cancel();
   if (!counting()) return;
+  since_ = sc_core::sc_time_stamp();
   const uint128 left = uint128{period_ - held_} * PS_PER_S;
   context().notifier.after(
       expires_, sc_core::sc_time::from_value(static_cast<std::uint64_t>((left + frequency_hz_ - 1) / frequency_hz_)));

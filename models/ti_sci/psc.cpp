@@ -15,12 +15,12 @@ bool clocked(module_state s) { return s == module_state::enable || s == module_s
 }  // namespace
 
 psc_timing::psc_timing(param_registry& params, const std::string& instance)
-    : lpsc_time(params.time(
-          {instance + ".lpsc_time", provenance::assumed, "reference/k3.md §7: 1..10 us", "one LPSC transition"},
-          {5, sc_core::SC_US})),
+    : lpsc_time(params.time({instance + ".lpsc_time", provenance::assumed, "reference/k3.md §7: 1..10 us",
+                             "one LPSC transition", "1us .. 10us"},
+                            {5, sc_core::SC_US})),
       power_domain_time(params.time(
           {instance + ".power_domain_time", provenance::assumed, "reference/k3.md §7: 10..50 us with a power domain",
-           "what switching a power domain adds to an LPSC transition"},
+           "what switching a power domain adds to an LPSC transition", "10us .. 50us"},
           {25, sc_core::SC_US})),
       power_domain_spacing(
           params.time({instance + ".power_domain_spacing", provenance::code,

@@ -78,6 +78,39 @@ TEST(params, distributions_stay_in_their_bounds_and_repeat_with_the_seed) {
   }
 }
 
+TEST(params, jitter_draws_each_use_inside_the_declared_range_and_leaves_what_was_set) {
+  const auto draw = [](std::uint64_t schedule) {
+    sim_context x(7);
+    const provenance p = provenance::assumed;
+    param& ranged = x.params.time({"a.ranged", p, "s", "d", "50us .. 150us"}, sc_core::sc_time(90, sc_core::SC_US));
+    param& fixed = x.params.time({"a.fixed", p, "s", "d"}, sc_core::sc_time(7, sc_core::SC_US));
+    param& set = x.params.time({"a.set", p, "s", "d", "1us .. 10us"}, sc_core::sc_time(5, sc_core::SC_US));
+    EXPECT_TRUE(x.params.set("a.set", "3us"));
+    EXPECT_EQ(ranged.time(), sc_core::sc_time(90, sc_core::SC_US));  // in use, and settled
+    x.rng.reseed(7, schedule);
+    x.params.jitter();
+    std::set<std::uint64_t> values;
+    for (int i = 0; i < 100; ++i) values.insert(ranged.time().value());
+    EXPECT_GE(*values.begin(), 50'000'000u);
+    EXPECT_LE(*values.rbegin(), 150'000'000u);
+    EXPECT_GT(values.size(), 90u);
+    EXPECT_EQ(fixed.time(), sc_core::sc_time(7, sc_core::SC_US));
+    EXPECT_EQ(set.time(), sc_core::sc_time(3, sc_core::SC_US));
+    return values;
+  };
+  EXPECT_EQ(draw(1), draw(1));
+  EXPECT_NE(draw(1), draw(2));
+}
+
+TEST(params, a_declared_range_that_cannot_be_read_is_a_defect_of_the_model) {
+  sim_context x;
+  EXPECT_THAT(
+      [&] {
+        x.params.time({"a.b", provenance::assumed, "s", "d", "1us-2us"}, sc_core::SC_ZERO_TIME);
+      },
+      testing::ThrowsMessage<std::logic_error>(HasSubstr("a.b: range")));
+}
+
 TEST(params, a_distribution_is_refused_with_what_would_be_right) {
   EXPECT_THAT(distribution::parse("uniform(1us)", "s").error(), HasSubstr("expected uniform(low, high)"));
   EXPECT_THAT(distribution::parse("unifrom(1us, 2us)", "s").error(), HasSubstr("did you mean uniform?"));

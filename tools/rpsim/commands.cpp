@@ -345,14 +345,18 @@ int params(const std::string& name, const run_options& o, const resources& where
       const std::string now = p.value().text(p.unit()), normal = p.default_value().text(p.unit());
       return now == normal ? now : fmt::format("{} (default {})", now, normal);
     };
+    const auto source_of = [](const param& p) {
+      if (!p.range()) return std::string(p.source());
+      return fmt::format("{}; a schedule draws {}", p.source(), p.range()->text(p.unit()));
+    };
     for (const param* p : context.params.all()) {
       width = std::max(width, p->name().size());
       value_width = std::max(value_width, value_of(*p).size());
     }
     for (const param* p : context.params.all()) {
-      say(stdout,
-          fmt::format("{:<{}}  {:<{}}  {:<9}  {}\n{:{}}  {:{}}  source: {}\n", p->name(), width, value_of(*p),
-                      value_width, to_string(p->origin()), p->description(), "", width, "", value_width, p->source()));
+      say(stdout, fmt::format("{:<{}}  {:<{}}  {:<9}  {}\n{:{}}  {:{}}  source: {}\n", p->name(), width, value_of(*p),
+                              value_width, to_string(p->origin()), p->description(), "", width, "", value_width,
+                              source_of(*p)));
     }
   } catch (const std::exception& e) {
     say(stderr, fmt::format("{}\n", e.what()));

@@ -198,6 +198,8 @@ class command_line {
         ->check(CLI::PositiveNumber)
         ->capture_default_str()
         ->type_name("N");
+    c->add_flag("!--no-prune", explore_.prune, "also pairs that lead through a state which another run was in")
+        ->needs(two);
     c->add_option("--schedules", explore_.schedules, "no faults: N orders of what happens at the same time")
         ->excludes(two)
         ->check(CLI::PositiveNumber)

@@ -333,6 +333,7 @@ void simulation::run() {
 void simulation::shuffle(std::uint64_t schedule) {
   context_.rng.reseed(seed_, schedule);
   context_.notifier.enable_skew(true);
+  context_.params.jitter();
   host_->kernel().permute_wakeups(true);
 }
 

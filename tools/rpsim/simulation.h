@@ -63,8 +63,8 @@ class simulation final : private trace_sink, private system_view {
   /// For what happens between them: parameters, and the generators at a fork.
   sim_context& context() { return context_; }
   fault_injector& faults() { return faults_; }
-  /// From now on wake-ups in the host come in an order, and delayed notifications with a skew of under a nanosecond,
-  /// that are drawn from (seed, schedule); every generator restarts from there.
+  /// From now on wake-ups in the host come in an order, delayed notifications with a skew of under a nanosecond, and
+  /// latencies inside their declared ranges, that are drawn from (seed, schedule); every generator restarts from there.
   void shuffle(std::uint64_t schedule);
   /// Now, or armed from now on. Reference kept.
   void inject(const fault_spec& f);
@@ -90,7 +90,7 @@ class simulation final : private trace_sink, private system_view {
   /// Topics of rproc.unconfirmed and of UNCONFIRMED_FACTS, in order of name.
   unsigned ipcc_flags_ = 0;  // that are set
   const std::set<std::string>& unconfirmed() const { return unconfirmed_; }
-  std::uint64_t event_count() const { return event_count_; }
+  const std::uint64_t& event_count() const { return event_count_; }
   /// Cores that -p core=arm asked for and that have no engine.
   const std::vector<std::string>& left_native() const { return left_native_; }
   /// Files that the simulated system left: name and content.

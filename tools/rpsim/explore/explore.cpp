@@ -34,6 +34,7 @@ namespace {
 
 constexpr std::uint64_t RANGE = 16;                 // jobs that a worker takes at once: neighbours in time
 constexpr std::chrono::milliseconds LIMIT{20'000};  // wall clock, for one run
+constexpr std::size_t LOOKS = 8;                    // at a state, in a run that is to have a second fault
 
 volatile std::sig_atomic_t interrupted = 0;
 void interrupt(int) { interrupted = 1; }
@@ -86,12 +87,13 @@ class progress {
 /// Every job's faults; jobs in the order of their first fault's time.
 using job_list = std::vector<std::vector<planned_fault>>;
 
-/// Runs them all. `keep_places`: what each passes after its fault comes along.
+/// Runs them all. `looks`: when to look at the state; what each run passes after its fault comes along.
 std::vector<std::optional<finding>> run_jobs(const explore_options& o, const resources& where, const finding& normal,
-                                             const job_list& jobs, bool keep_places) {
+                                             const job_list& jobs, const std::vector<std::uint64_t>& looks) {
   std::unique_ptr<probe> seed;
   fork_pool::options pool_options;
-  pool_options.workers = o.workers;
+  // States that are to be compared are all come to from one worker: what it did before is in them, as rubbish.
+  pool_options.workers = looks.empty() ? o.workers : 1;
   pool_options.limit = LIMIT;
   pool_options.before_fork = [&](std::uint64_t job) {
     if (!jobs[job].empty()) seed->advance(jobs[job].front().ps);
@@ -99,12 +101,12 @@ std::vector<std::optional<finding>> run_jobs(const explore_options& o, const res
   fork_pool pool(
       [&](std::string& about) -> fork_pool::work {
         probe_options p = o.probe;
-        p.keep_places = keep_places;
+        p.keep_places = !looks.empty();
         seed = std::make_unique<probe>(o.file, p, where, &normal);
         about = "ready";
         return [&](std::uint64_t job) {
-          if (jobs[job].empty()) seed->shuffle(job + 1);
-          return to_json(seed->run(jobs[job])).dump();
+          if (o.schedules != 0) seed->shuffle(job + 1);
+          return to_json(seed->run(jobs[job], looks)).dump();
         };
       },
       pool_options);
@@ -145,6 +147,17 @@ struct story {
   bool replays = false;
 };
 
+/// Second faults among what a run with the first passes, drawn without repetition; and what has to be run for them.
+/// Where a run comes to a state that an earlier one was in at that time, what follows is that one's: a fault put in
+/// there need not be put into both.
+struct pair_plan {
+  job_list jobs;                    // the pairs
+  job_list runs;                    // in the order of their first fault's time
+  std::vector<std::size_t> run_of;  // of each pair
+  std::uint64_t possible = 0,
+                same_state = 0;  // how many there could be; of them, that lead through another run's state
+};
+
 class result {
  public:
   result(const explore_options& o, const resources& where, finding normal)
@@ -157,6 +170,15 @@ class result {
       found_.push_back(std::move(*found[i]));
       numbers_.push_back(static_cast<unsigned>(i) + 1);
     }
+  }
+  void add_pairs(const pair_plan& plan, const std::vector<std::optional<finding>>& of_runs) {
+    pairs_possible_ = plan.possible;
+    pairs_same_ = plan.same_state;
+    pairs_ = plan.jobs.size();
+    pair_runs_ = plan.runs.size();
+    std::vector<std::optional<finding>> found;
+    for (const std::size_t run : plan.run_of) found.push_back(of_runs[run]);
+    add(plan.jobs, std::move(found));
   }
   void tell(double seconds);
   bool any_broken() const {
@@ -177,6 +199,7 @@ class result {
   job_list jobs_;
   std::vector<finding> found_;
   std::vector<unsigned> numbers_;  // of schedules
+  std::uint64_t pairs_possible_ = 0, pairs_same_ = 0, pairs_ = 0, pair_runs_ = 0;
   std::vector<story> stories_;
   std::map<std::string, std::vector<std::uint64_t>> counts_;  // by kind: how many of each class
 };
@@ -303,6 +326,9 @@ json result::to_document(double seconds) const {
     doc["core"] = loaded->host.core.text;
     doc["shutdown"] = loaded->host.shutdown.text;
   }
+  if (pairs_ != 0)
+    doc["pairs"] = {
+        {"possible", pairs_possible_}, {"same_state", pairs_same_}, {"tried", pairs_}, {"runs", pair_runs_}};
   doc["matrix"] = json::array();
   for (const auto& [name, row] : counts_) doc["matrix"].push_back({{"kind", name}, {"counts", row}});
   doc["stories"] = json::array();
@@ -347,6 +373,9 @@ void result::tell(double seconds) {
   }
   output out("-");
   out.write(table());
+  if (pairs_ != 0)
+    out.print("\n{} of {} pairs of faults tried, in {} runs; {} of them all lead through a state of another run\n",
+              pairs_, pairs_possible_, pair_runs_, pairs_same_);
   out.print("\n{} points in {:.2f} s: {:.0f} points a second\n", found_.size(), seconds,
             seconds > 0 ? static_cast<double>(found_.size()) / seconds : 0);
   out.print("{}/explore.json, explore.csv{}\n", o_.directory, page ? ", explore.html" : "");
@@ -370,7 +399,7 @@ finding undisturbed(const explore_options& o, const resources& where) {
           throw std::runtime_error(text);
         }
         about = "ready";
-        return [&](std::uint64_t) { return to_json(it->run({})).dump(); };
+        return [&](std::uint64_t) { return to_json(it->run({}, {})).dump(); };
       },
       {.workers = 1, .limit = LIMIT, .before_fork = {}});
   pool.give({0, 1});
@@ -380,30 +409,74 @@ finding undisturbed(const explore_options& o, const resources& where) {
   return finding_from_json(json::parse(ends[0].result));
 }
 
-/// Second faults among what a run with the first passes, drawn without repetition.
-job_list pairs(const explore_options& o, const job_list& first, const std::vector<std::optional<finding>>& found) {
+/// Times evenly among those at which the undisturbed run does something.
+std::vector<std::uint64_t> looks_at(const finding& normal) {
+  std::vector<std::uint64_t> times, looks;
+  for (const fault_place& p : normal.places) {
+    if (p.ps > 1 && (times.empty() || times.back() != p.ps)) times.push_back(p.ps);
+  }
+  const std::size_t count = std::min(LOOKS, times.size());
+  for (std::size_t i = 0; i < count; ++i) looks.push_back(times[(i + 1) * times.size() / (count + 1)]);
+  looks.erase(std::ranges::unique(looks).begin(), looks.end());
+  return looks;
+}
+
+pair_plan pairs(const explore_options& o, const job_list& first, const std::vector<std::optional<finding>>& found) {
+  struct merger {
+    std::uint64_t from = UINT64_MAX;  // picoseconds; in the state of
+    std::size_t into = 0;
+  };
+  std::vector<merger> merged(first.size());
+  std::map<std::pair<std::uint64_t, std::string>, std::size_t> states;
   std::vector<std::vector<planned_fault>> second(first.size());
   std::vector<std::uint64_t> up_to;  // running sum: a pair's number tells both
-  std::uint64_t all = 0;
+  pair_plan plan;
   for (std::size_t i = 0; i < first.size(); ++i) {
-    if (found[i]) second[i] = plan_faults(found[i]->places, o.plan);
-    all += second[i].size();
-    up_to.push_back(all);
+    if (found[i]) {
+      for (const auto& state : found[i]->states_at) {
+        const auto [it, fresh] = states.try_emplace(state, i);
+        if (fresh) continue;
+        merged[i] = {state.first, it->second};
+        break;
+      }
+      if (!first[i].empty()) second[i] = plan_faults(found[i]->places, o.plan);
+    }
+    plan.same_state += static_cast<std::uint64_t>(
+        std::ranges::count_if(second[i], [&](const planned_fault& f) { return f.ps >= merged[i].from; }));
+    plan.possible += second[i].size();
+    up_to.push_back(plan.possible);
   }
   std::set<std::uint64_t> chosen;
-  if (all <= o.budget) {
-    for (std::uint64_t n = 0; n < all; ++n) chosen.insert(n);
+  if (plan.possible <= o.budget) {
+    for (std::uint64_t n = 0; n < plan.possible; ++n) chosen.insert(n);
   } else {
     random_registry rng(o.probe.run.seed);
     random_stream& draw = rng.stream("explore.pairs");
-    while (chosen.size() < o.budget) chosen.insert(draw.below(all));
+    while (chosen.size() < o.budget) chosen.insert(draw.below(plan.possible));
   }
-  job_list jobs;
+
+  using key = std::tuple<std::uint64_t, std::size_t, std::uint64_t, std::string, std::string, sc_core::sc_time>;
+  std::map<key, std::size_t> runs;
+  std::vector<key> keys;
+  std::vector<const planned_fault*> faults;
   for (const std::uint64_t n : chosen) {
-    const auto i = static_cast<std::size_t>(std::ranges::upper_bound(up_to, n) - up_to.begin());
-    jobs.push_back({first[i].front(), second[i][n - (up_to[i] - second[i].size())]});
+    auto i = static_cast<std::size_t>(std::ranges::upper_bound(up_to, n) - up_to.begin());
+    const planned_fault& f = second[i][n - (up_to[i] - second[i].size())];
+    plan.jobs.push_back({first[i].front(), f});
+    while (o.prune && f.ps >= merged[i].from) i = merged[i].into;
+    const std::uint64_t begin = first[i].empty() ? f.ps : first[i].front().ps;
+    keys.emplace_back(begin, i, f.ps, f.kind, f.where(), f.spec.by);
+    faults.push_back(&f);
+    runs.emplace(keys.back(), faults.size() - 1);
   }
-  return jobs;
+  std::size_t number = 0;
+  for (auto& [k, example] : runs) {
+    auto& run = plan.runs.emplace_back(first[std::get<1>(k)]);
+    run.push_back(*faults[example]);
+    example = number++;
+  }
+  for (const key& k : keys) plan.run_of.push_back(runs.at(k));
+  return plan;
 }
 
 }  // namespace
@@ -438,11 +511,20 @@ int explore(const explore_options& given, const resources& where) {
   }
   const auto start = steady_clock::now();
   result all(o, where, normal);
-  auto found = run_jobs(o, where, normal, jobs, o.faults > 1);
+  std::vector<std::uint64_t> looks;
+  if (o.faults > 1) {
+    looks = looks_at(normal);
+    jobs.insert(jobs.begin(), std::vector<planned_fault>{});  // whose states are those after a fault that left no trace
+  }
+  auto found = run_jobs(o, where, normal, jobs, looks);
   if (o.faults > 1 && interrupted == 0) {
-    job_list two = pairs(o, jobs, found);
-    auto found_two = run_jobs(o, where, normal, two, false);
-    all.add(std::move(two), std::move(found_two));
+    pair_plan two = pairs(o, jobs, found);
+    const auto of_runs = run_jobs(o, where, normal, two.runs, {});
+    all.add_pairs(two, of_runs);
+  }
+  if (o.faults > 1) {
+    jobs.erase(jobs.begin());
+    found.erase(found.begin());
   }
   all.add(std::move(jobs), std::move(found));
   all.tell(std::chrono::duration<double>(steady_clock::now() - start).count());

@@ -18,6 +18,7 @@ struct explore_options {
   unsigned workers = 1;
   unsigned faults = 1;            // at once: 1 or 2
   std::uint64_t budget = 10'000;  // pairs
+  bool prune = true;              // pairs whose first fault leads to a state that another run was in
   unsigned schedules = 0;         // more than 0: no faults, that many schedules
 };
 

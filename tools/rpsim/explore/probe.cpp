@@ -16,7 +16,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr unsigned TALK_MS = 1000;  // how long a restarted firmware may take to announce itself
+constexpr unsigned TALK_MS = 1000;     // how long a restarted firmware may take to announce itself
+constexpr unsigned SETTLE_MS = 20000;  // longer than anything in Linux waits: a recovery may still be at work
 
 std::string ordinal(unsigned n) {
   const char* ending = n % 100 / 10 == 1 ? "th" : n % 10 == 1 ? "st" : n % 10 == 2 ? "nd" : n % 10 == 3 ? "rd" : "th";
@@ -34,6 +35,34 @@ json place_to_json(const fault_place& p) {
   return {p.ps, p.point, p.source, p.message, p.ordinal, p.running, p.asleep, p.watchdogs, p.host};
 }
 fault_place place_from_json(const json& j) { return {j[0], j[1], j[2], j[3], j[4], j[5], j[6], j[7], j[8]}; }
+/// A line of a journal. The heap is to be what it is without it: digests are compared with those of a run that took
+/// fewer notes.
+class note {
+ public:
+  explicit note(journal& j) : journal_(j) {}
+  ~note() { journal_.line({text_.data(), text_.size()}); }
+  note(const note&) = delete;
+  note& operator=(const note&) = delete;
+  template <typename... T>
+  void add(fmt::format_string<T...> format, T&&... values) {
+    fmt::format_to(fmt::appender(text_), format, std::forward<T>(values)...);
+  }
+
+ private:
+  journal& journal_;
+  fmt::memory_buffer text_;  // on the stack
+};
+
+std::vector<json> lines_of(const journal& j) {
+  std::vector<json> lines;
+  for (std::string_view rest = j.text(); !rest.empty();) {
+    const std::size_t end = rest.find('\n');
+    lines.push_back(json::parse(rest.substr(0, end)));
+    rest.remove_prefix(end + 1);
+  }
+  return lines;
+}
+
 json line_to_json(const typed_line& l) { return {l.shell, l.line, l.result, l.output, l.begin_ps}; }
 typed_line line_from_json(const json& j) { return {j[0], j[1], j[2], j[3], j[4]}; }
 
@@ -56,10 +85,21 @@ json to_json(const finding& f) {
   json lines = json::array(), places = json::array();
   for (const typed_line& l : f.lines) lines.push_back(line_to_json(l));
   for (const fault_place& p : f.places) places.push_back(place_to_json(p));
-  return {{"class", to_string(f.what)}, {"detail", f.detail},         {"step", f.step},   {"line", f.step_line},
-          {"retried", f.retried},       {"hazards", f.hazards},       {"leaks", f.leaks}, {"invariants", f.invariants},
-          {"states", f.states},         {"lines", std::move(lines)},  {"held", f.held},   {"end_ps", f.end_ps},
-          {"aftermath", f.aftermath},   {"places", std::move(places)}};
+  return {{"class", to_string(f.what)},
+          {"detail", f.detail},
+          {"step", f.step},
+          {"line", f.step_line},
+          {"retried", f.retried},
+          {"hazards", f.hazards},
+          {"leaks", f.leaks},
+          {"invariants", f.invariants},
+          {"states", f.states},
+          {"lines", std::move(lines)},
+          {"held", f.held},
+          {"end_ps", f.end_ps},
+          {"aftermath", f.aftermath},
+          {"places", std::move(places)},
+          {"states_at", f.states_at}};
 }
 
 finding finding_from_json(const json& j) {
@@ -79,6 +119,7 @@ finding finding_from_json(const json& j) {
   f.end_ps = j.at("end_ps");
   f.aftermath = j.at("aftermath");
   for (const json& p : j.at("places")) f.places.push_back(place_from_json(p));
+  f.states_at = j.at("states_at").get<std::vector<std::pair<std::uint64_t, std::string>>>();
   return f;
 }
 
@@ -100,24 +141,16 @@ probe::probe(const std::string& file, const probe_options& o, const resources& w
   sim_->events().add(*this, trace_level::protocol);
   sim_->faults().watch([this](std::string_view point, std::string_view source, std::string_view message, unsigned nth) {
     if (!options_.keep_places) return;
-    found_.places.push_back({sc_core::sc_time_stamp().value(),
-                             std::string(point),
-                             std::string(source),
-                             std::string(message),
-                             nth,
-                             {},
-                             {},
-                             {},
-                             false});
+    note place(places_);
+    place.add(R"([{},"{}","{}","{}",{},[],[],[],false])", sc_core::sc_time_stamp().value(), point, source, message,
+              nth);
   });
   sim_->begin();
 }
 
 probe::~probe() = default;
 
-void probe::advance(std::uint64_t ps) {
-  if (ps > 1) sim_->run_until(sc_core::sc_time::from_value(ps - 1));
-}
+bool probe::advance(std::uint64_t ps) { return ps <= 1 || sim_->run_until(sc_core::sc_time::from_value(ps - 1)); }
 
 // ---- after it
 
@@ -133,18 +166,28 @@ void probe::arm(planned_fault f) {
     }
     f.spec.nth -= std::min(f.spec.nth - 1, sim_->faults().seen(f.spec.point, source, f.spec.message));
   }
+  f.ps = 0;  // over
   faults_.push_back(std::move(f));
   sim_->inject(faults_.back().spec);
 }
 
-finding probe::run(const std::vector<planned_fault>& faults) {
+finding probe::run(const std::vector<planned_fault>& faults, const std::vector<std::uint64_t>& looks) {
   for (const planned_fault& f : faults) {
     advance(f.ps);
-    found_.places.clear();  // those after the last one
+    places_.clear();  // those after the last one
     arm(f);
+  }
+  for (const std::uint64_t ps : looks) {
+    if (!faults.empty() && ps <= faults.back().ps) continue;
+    if (!advance(ps)) break;
+    const auto state = state_digest({&places_, &digests_}, {&sim_->events().sequence(), &sim_->event_count()});
+    if (!state) break;
+    note(digests_).add(R"([{},"{:02x}"])", ps, fmt::join(*state, ""));
   }
   sim_->finish();
   judge(found_);
+  for (const json& p : lines_of(places_)) found_.places.push_back(place_from_json(p));
+  for (const json& s : lines_of(digests_)) found_.states_at.emplace_back(s[0], s[1]);
   return std::move(found_);
 }
 
@@ -159,17 +202,23 @@ void probe::on_event(const event& e) {
   const std::uint64_t now = e.time.value();
   const bool new_instant = now != std::exchange(last_instant_, now);
   if (options_.keep_places && booted_ && new_instant) {
-    fault_place p{now, "instant", {}, {}, 0, {}, {}, {}, false};
-    for (const core* c : sim_->soc().cores()) {
-      const std::string_view state = sim_->states().state(c->label());
-      if (state == "wfi") p.asleep.push_back(c->label());
-      if (state == "wfi" || state == "running") p.running.push_back(c->label());
-    }
-    for (const model* m : sim_->soc().models()) {
-      if (!p.running.empty() && dynamic_cast<const watchdog*>(m) != nullptr) p.watchdogs.push_back(m->label());
-    }
-    p.host = host_up_;
-    found_.places.push_back(std::move(p));
+    note place(places_);
+    const auto labels = [&](const auto& models, const auto& wanted) {
+      const char* between = "";
+      for (const auto* m : models) {
+        if (wanted(*m)) place.add(R"({}"{}")", std::exchange(between, ","), m->label());
+      }
+    };
+    const auto state = [&](const core& c) { return sim_->states().state(c.label()); };
+    const auto runs = [&](const core& c) { return state(c) == "wfi" || state(c) == "running"; };
+    const bool any = std::ranges::any_of(sim_->soc().cores(), [&](const core* c) { return runs(*c); });
+    place.add(R"([{},"instant","","",0,[)", now);
+    labels(sim_->soc().cores(), runs);
+    place.add("],[");
+    labels(sim_->soc().cores(), [&](const core& c) { return state(c) == "wfi"; });
+    place.add("],[");
+    labels(sim_->soc().models(), [&](const model& m) { return any && dynamic_cast<const watchdog*>(&m) != nullptr; });
+    place.add("],{}]", host_up_);
   }
   if (e.name == "host.booted") host_up_ = booted_ = true;
   if (e.name == "host.power_cycle" || e.name == "host.panic") {
@@ -221,7 +270,12 @@ void probe::aftermath(const step&) {
   for (const auto& [name, wanted] : normal_->states) {
     if (name.starts_with("remoteproc") && !reach(name, wanted)) return;
   }
-  std::ranges::set_difference(held_, normal_->held, std::inserter(leaks_, leaks_.end()));
+  const auto leaks = [&] {
+    leaks_.clear();
+    std::ranges::set_difference(held_, normal_->held, std::inserter(leaks_, leaks_.end()));
+    return !leaks_.empty();
+  };
+  for (unsigned ms = 0; leaks() && ms < SETTLE_MS; ms += 100) sc_core::wait(sc_core::sc_time(100, sc_core::SC_MS));
   for (const auto& [name, wanted] : normal_->states) {
     if (name.starts_with("remoteproc") && !go_round(name)) return;
   }
@@ -243,13 +297,18 @@ bool probe::give(const std::string& word, const std::string& remoteproc, const s
   return trouble_.empty();
 }
 
+/// Attached is as good as running: that is how a host which was reset finds what it had started.
 bool probe::reach(const std::string& remoteproc, const std::string& wanted) {
+  const auto there = [&](const std::string& now) {
+    return now == wanted || (now == "attached" && wanted == "running");
+  };
   const std::string now = state(remoteproc);
-  if (now == wanted) return true;
-  if (wanted == "offline") return give("stop", remoteproc, "offline");
-  if (wanted == "detached" && now == "attached") return give("detach", remoteproc, "detached");
+  if (there(now)) return true;
   if (now == "crashed" && !give("stop", remoteproc, "offline")) return false;
-  if (wanted == "attached" && now == "detached") return give("start", remoteproc, "attached");
+  if (now == "detached" && !give("start", remoteproc, "attached")) return false;
+  if (there(state(remoteproc))) return true;
+  if (wanted == "offline") return give("stop", remoteproc, "offline");
+  if (wanted == "detached" && state(remoteproc) == "attached") return give("detach", remoteproc, "detached");
   if (wanted == "running" && state(remoteproc) == "offline") return give("start", remoteproc, "running");
   // An autonomous processor that was stopped is not to be attached to again; whether it starts is seen next.
   return true;

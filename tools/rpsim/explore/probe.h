@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/rpsim/explore/state_digest.h"
 #include "tools/rpsim/scenario.h"
 #include "tools/rpsim/simulation.h"
 
@@ -69,7 +70,8 @@ struct finding {
   std::size_t aftermath = 0;                  // the first of them that the scenario does not have
   std::set<std::string> held;                 // at the end
   std::uint64_t end_ps = 0;
-  std::vector<fault_place> places;  // if they were asked for
+  std::vector<fault_place> places;                               // if they were asked for
+  std::vector<std::pair<std::uint64_t, std::string>> states_at;  // likewise: digests of the state before these times
 };
 nlohmann::json to_json(const finding& f);
 finding finding_from_json(const nlohmann::json& j);
@@ -87,10 +89,11 @@ class probe final : private trace_sink, private troubleshooter {
   /// `normal`: the undisturbed run; nullptr: this is it. @throws refused
   probe(const std::string& file, const probe_options& o, const resources& where, const finding* normal);
   ~probe() override;
-  /// To a picosecond before.
-  void advance(std::uint64_t ps);
-  /// Puts it in and goes on to the end, once in a process. No faults: the undisturbed run, or a schedule.
-  finding run(const std::vector<planned_fault>& faults);
+  /// To a picosecond before. @return false if the run has ended.
+  bool advance(std::uint64_t ps);
+  /// Puts it in and goes on to the end, once in a process. No faults: the undisturbed run, or a schedule. `looks`:
+  /// when, after the last fault, a digest of the state is taken; picoseconds, ascending.
+  finding run(const std::vector<planned_fault>& faults, const std::vector<std::uint64_t>& looks);
   /// From now on the run is that schedule's (simulation::shuffle).
   void shuffle(std::uint64_t schedule) { sim_->shuffle(schedule); }
 
@@ -119,6 +122,7 @@ class probe final : private trace_sink, private troubleshooter {
   std::string trouble_;  // why it is stuck
   bool afterwards_ = false;
   finding found_;
+  journal places_, digests_;  // a line each
 };
 
 }  // namespace rpsim::tool

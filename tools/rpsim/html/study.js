@@ -3,8 +3,8 @@
 
 import * as Plot from "@observablehq/plot";
 import { element, page_data, page_head, theme_button } from "./dom.js";
-import { best_unit, group_name, lane_bars, tornado_bars } from "./study_model.js";
-import { duration } from "./time.js";
+import { best_unit, burst_beginnings, group_name, lane_bars, spread, tornado_bars } from "./study_model.js";
+import { duration, timestamp } from "./time.js";
 
 const data = page_data();
 const WIDE = 1100,
@@ -149,11 +149,11 @@ function distributions(groups, colour) {
     });
     const cumulative = plot({
       width: HALF,
-      height: Math.max(230, 40 + 84 * rows.length),
+      height: Math.min(460, Math.max(230, 40 + 84 * rows.length)),
       marginRight: 20,
       x: { label: `${m.name} (${unit}) →`, grid: true },
       y: { label: "share of points that took at most this", percent: true, grid: true, domain: [0, 100] },
-      color: { ...colour, legend: all.length > 1 },
+      color: { ...colour, legend: all.length > 1 && all.length <= COLOURS.length },
       marks: [
         Plot.line(quantiles, { x: "value", y: "share", stroke: "group", strokeWidth: 2 }),
         Plot.tip(quantiles, Plot.pointer({
@@ -187,7 +187,7 @@ function over_grid(groups) {
       height: 320,
       x: { label: `${grid.name}${x_unit.unit ? ` (${x_unit.unit})` : ""} →`, grid: true },
       y: { label: `${m.name} (${unit})`, grid: true, zero: true },
-      color: { legend: true, range: COLOURS },
+      color: { legend: true, domain: [...new Set(points.map((p) => p.line))], range: COLOURS },
       marks: [
         Plot.line(points, { x: "x", y: (p) => p.ps / size, stroke: "line", z: (p) => `${p.line} ${p.q}`, strokeDasharray: (p) => p.q }),
         Plot.dot(points, { x: "x", y: (p) => p.ps / size, fill: "line", tip: true, title: (p) => `${p.line} ${p.q}: ${time(p.ps)}` }),
@@ -241,35 +241,38 @@ function margins(groups, colour) {
     groups.map((g) => ({ m, g, s: g.margins?.[m.name] })).filter(({ s }) => s && (s.n > 0 || s.missed > 0)),
   );
   if (rows.length === 0) return [];
-  const missed = rows.filter(({ m, s }) => s.n > 0 && m.deadline_ps > 0).map(({ m, g, s }) => ({
-    margin: m.title, group: g.name, least: (100 * s.min_ps) / m.deadline_ps, median: (100 * s.p50_ps) / m.deadline_ps,
-    most: (100 * s.max_ps) / m.deadline_ps,
+  const measured = rows.filter(({ s }) => s.n > 0 && s.deadline_ps > 0).map(({ m, g, s }) => ({
+    margin: `${m.title}, ${time(s.deadline_ps)}`, group: g.name, least: (100 * s.min_ps) / s.deadline_ps,
+    median: (100 * s.p50_ps) / s.deadline_ps, most: (100 * s.max_ps) / s.deadline_ps, missed: s.missed,
   }));
+  const names = [...new Set(measured.map((d) => d.group))];
+  const titles = [...new Set(measured.map((d) => d.margin))];
+  const widest = Math.max(...names.map((n) => n.length));
   const numbers = table(
     ["", "", "deadline", "least left", "p50", "most", "missed"],
-    rows.map(({ m, g, s }) => [m.title, g.name, time(m.deadline_ps), time(s.min_ps), time(s.p50_ps), time(s.max_ps), `${s.missed} of ${s.n + s.missed}`]),
+    rows.map(({ m, g, s }) => [m.title, g.name, time(s.deadline_ps), time(s.min_ps), time(s.p50_ps), time(s.max_ps), `${s.missed} of ${s.n + s.missed}`]),
   );
-  const picture = plot({
+  const picture = () => plot({
     width: WIDE,
-    height: 60 + 26 * missed.length + 20 * (data.margins?.length ?? 1),
-    marginLeft: 190,
-    marginTop: 30,
-    x: { label: "left of the deadline (%) →", domain: [0, 100], grid: true },
-    y: { label: null },
-    fy: { label: null, axis: null, padding: 0.3 },
+    height: 60 + titles.length * (24 * names.length + 34),
+    marginLeft: Math.min(420, 30 + 6.4 * widest),
+    marginTop: 34,
+    x: { label: "left of the deadline (%) →", domain: [Math.min(0, ...measured.map((d) => d.least)), 100], grid: true },
+    y: { label: null, domain: names },
+    fy: { label: null, axis: null, domain: titles, padding: 0.2 },
     color: colour,
     marks: [
-      Plot.link(missed, { x1: "least", x2: "most", y1: "group", y2: "group", fy: "margin", stroke: "group", strokeWidth: 5, strokeOpacity: 0.5 }),
-      Plot.dot(missed, {
+      Plot.link(measured, { x1: "least", x2: "most", y1: "group", y2: "group", fy: "margin", stroke: "group", strokeWidth: 5, strokeOpacity: 0.5 }),
+      Plot.dot(measured, {
         x: "median", y: "group", fy: "margin", fill: "group", r: 5, tip: true,
-        title: (d) => `${d.group}: ${d.margin}\nleast ${d.least.toFixed(1)} %, median ${d.median.toFixed(1)} %, most ${d.most.toFixed(1)} %`,
+        title: (d) => `${d.group}: ${d.margin}\nleast ${d.least.toFixed(1)} %, median ${d.median.toFixed(1)} %, most ${d.most.toFixed(1)} %; missed ${d.missed} times`,
       }),
-      Plot.text([...new Set(missed.map((d) => d.margin))], { fy: (d) => d, text: (d) => d, frameAnchor: "top-left", lineAnchor: "bottom", dy: -3, fontWeight: 600 }),
+      Plot.text(titles, { fy: (d) => d, text: (d) => d, frameAnchor: "top-left", lineAnchor: "bottom", dy: -3, fontWeight: 600 }),
       Plot.ruleX([0], { stroke: "var(--bad)", strokeWidth: 2 }),
     ],
   });
   return [
-    ...(missed.length ? [figure("Margins", "Dot: median; bar: from the least to the most. At 0 the deadline passes.", picture, true)] : []),
+    ...(measured.length ? [figure("Margins", "Dot: median; bar: from the least to the most. At 0 the deadline passes.", picture(), true)] : []),
     figure("Margins in numbers", "", numbers, true),
   ];
 }
@@ -361,18 +364,30 @@ function explore() {
       }),
     ],
   });
-  const points = findings.filter(([ps]) => ps > 0).map(([ps, kind, outcome]) => ({ ms: ps / 1e9, kind, outcome }));
+  // Everything happens in bursts, with nothing for long in between: one place for each instant, and the time where a
+  // burst begins.
+  const struck = findings.filter(([ps, kind]) => ps > 0 && kinds.includes(kind));
+  const instants = [...new Set(struck.map(([ps]) => ps))].sort((a, b) => a - b);
+  const place = new Map(instants.map((ps, i) => [ps, i]));
+  const points = struck.map(([ps, kind, outcome]) => ({ at: place.get(ps), ps, kind, outcome }));
+  const begins = burst_beginnings(instants);
   const when = plot({
     width: WIDE,
-    height: 60 + 22 * kinds.length,
+    height: 84 + 22 * kinds.length,
     marginLeft: 220,
-    x: { label: "the fault strikes at (ms) →", grid: true },
+    marginTop: 40,
+    marginBottom: 14,
+    x: { axis: null, domain: [-1, instants.length] },
     y: { label: null, domain: kinds, grid: true },
     color: { domain: used, range: used.map((c) => OUTCOMES[classes.indexOf(c)]), legend: true },
     marks: [
-      Plot.tickX(points, {
-        x: "ms", y: "kind", stroke: "outcome", strokeWidth: 2, inset: 2, tip: true,
-        title: (p) => `${p.kind} at ${p.ms.toFixed(6)} ms\n${p.outcome}`,
+      Plot.ruleX(begins, { x: (i) => i - 0.5, strokeOpacity: 0.35 }),
+      Plot.text(spread(begins, instants.length, instants.length / 9), {
+        x: (i) => i - 0.5, text: (i) => timestamp(instants[i], 3), frameAnchor: "top", lineAnchor: "bottom", dy: -8, textAnchor: "start",
+      }),
+      Plot.barX(points, {
+        x1: (p) => p.at - 0.5, x2: (p) => p.at + 0.5, y: "kind", fill: "outcome", insetTop: 2, insetBottom: 2, tip: true,
+        title: (p) => `${p.kind} at ${timestamp(p.ps)}\n${p.outcome}`,
       }),
     ],
   });
@@ -387,7 +402,7 @@ function explore() {
     ]);
   return [
     ...section("What came of each fault", figure(`${data.points} points, by outcome`, "", counts, true)),
-    ...section("When it strikes", points.length ? figure("Every point", "", when, true) : []),
+    ...section("When it strikes", points.length ? figure("Every point", "From left to right in the order of time, a column an instant; a line where a burst begins.", when, true) : []),
     ...section("Stories", told.length ? table(["outcome", "points", "what happened", "for example", "file"], told, "words") : []),
   ];
 }

@@ -12,6 +12,22 @@ export function group_name(group) {
   return parts.filter((p) => p !== "" && p !== undefined).join(", ") || "all points";
 }
 
+/// Indices of the times that come after a pause which is long beside all that lies between two pauses.
+export function burst_beginnings(times) {
+  const gaps = times.slice(1).map((t, i) => t - times[i]);
+  const long = Math.max(1, (times.at(-1) - times[0]) / 50);
+  return [...(times.length ? [0] : []), ...gaps.flatMap((gap, i) => (gap >= long ? [i + 1] : []))];
+}
+
+/// Of the bursts, the largest first, the beginnings that stand at least so far apart from each other.
+export function spread(begins, end, distance) {
+  const size = (i) => (begins[i + 1] ?? end) - begins[i];
+  const largest_first = begins.map((_, i) => i).sort((a, b) => size(b) - size(a));
+  const taken = [];
+  for (const i of largest_first) if (taken.every((t) => Math.abs(t - begins[i]) >= distance)) taken.push(begins[i]);
+  return taken;
+}
+
 /// Bars of the mean phases: the two lanes from zero, what follows when both have ended from there.
 export function lane_bars(group, lanes) {
   const bars = [];
