@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { group_name, lane_bars, tornado_bars } from "../../../tools/rpsim/html/study_model.js";
+import { burst_beginnings, group_name, lane_bars, spread, tornado_bars } from "../../../tools/rpsim/html/study_model.js";
 import { open_page } from "./browser.mjs";
 
 const [template] = process.argv.slice(2);
@@ -33,7 +33,7 @@ const group = (variant, ms, outcomes) => ({
   variant, grid: [], n: 10, outcomes,
   measures: { shutdown: ms ? statistics(ms * 1e9) : nothing },
   phases: ms ? { queued: statistics(1e6), closing: statistics(4e8), wfi: statistics(5e8), poll: statistics(1e8) } : {},
-  margins: { ack: ms ? { ...statistics(4.9e12), max_ps: 4.99e12, missed: 0 } : { ...nothing, missed: 10 } },
+  margins: { ack: { ...(ms ? { ...statistics(4.9e12), max_ps: 4.99e12, missed: 0 } : { ...nothing, missed: 10 }), deadline_ps: 5e12 } },
 });
 const study = {
   schema: "rpsim-study-1", study: "order", purpose: "Which <b>order</b>?", scenario: "stop", platform: "k3-am62x", seed: 0,
@@ -44,7 +44,7 @@ const study = {
     { lane: "wfi", phases: [{ name: "wfi", title: "asked → WFI entered" }] },
     { lane: "join", phases: [{ name: "poll", title: "both → WFI seen" }] },
   ],
-  margins: [{ name: "ack", title: "left of the wait for the ACK", deadline_ps: 5e12 }],
+  margins: [{ name: "ack", title: "left of the wait for the ACK" }],
   groups: [
     group("a", 1, [{ what: "ok", count: 10 }]),
     group("b", 2, [{ what: "ok", count: 10 }]),
@@ -83,12 +83,19 @@ test("a study is told in answers, numbers and pictures", async () => {
     assert.ok(captions.includes(caption), `${caption} in ${captions}`);
   }
   const text = await page.eval(`document.querySelector("main").textContent`);
-  for (const part of ["✗p99(shutdown) < 2ms", "2.6 ms", "10 EBUSY", "10 of 10"]) assert.ok(text.includes(part), part);
+  for (const part of ["✗p99(shutdown) < 2ms", "2.6 ms", "10 EBUSY", "10 of 10", "left of the wait for the ACK, 5 s"]) assert.ok(text.includes(part), part);
   assert.equal(await page.eval(`document.querySelector(".purpose").textContent`), study.purpose);
   assert.ok((await page.eval(`document.querySelectorAll("figure svg rect").length`)) > 15);
   assert.ok(!/NaN|undefined/.test(await page.eval(`document.querySelector("main").innerHTML`)));
   assert.deepEqual(page.problems, []);
   await page.close();
+});
+
+test("bursts begin after a long pause, and only the largest are named where there is no room", () => {
+  const times = [1, 2, 3, 500, 1000, 1001, 1002, 1003];
+  assert.deepEqual(burst_beginnings(times), [0, 3, 4]);
+  assert.deepEqual(spread([0, 3, 4], times.length, 2).sort(), [0, 4]);
+  assert.deepEqual(burst_beginnings([]), []);
 });
 
 test("an exploration is a matrix, its points in time, and its stories", async () => {
@@ -100,7 +107,7 @@ test("an exploration is a matrix, its points in time, and its stories", async ()
     findings: [[1e9, "drop mailbox", "passed"], [5e9, "hang m4f", "stuck"]],
   });
   const text = await page.eval(`document.querySelector("main").textContent`);
-  for (const part of ["drop mailbox", "stuck", "echo stop: EBUSY", "hang m4f before core.wfi", "stuck-1.yaml"]) {
+  for (const part of ["drop mailbox", "stuck", "echo stop: EBUSY", "hang m4f before core.wfi", "stuck-1.yaml", "1.000 ms"]) {
     assert.ok(text.includes(part), part);
   }
   assert.deepEqual(page.problems, []);

@@ -174,10 +174,13 @@ class result {
   void add_pairs(const pair_plan& plan, const std::vector<std::optional<finding>>& of_runs) {
     pairs_possible_ = plan.possible;
     pairs_same_ = plan.same_state;
-    pairs_ = plan.jobs.size();
-    pair_runs_ = plan.runs.size();
+    const auto done = [](const auto& all) {
+      return static_cast<std::uint64_t>(std::ranges::count_if(all, [](const auto& f) { return f.has_value(); }));
+    };
     std::vector<std::optional<finding>> found;
     for (const std::size_t run : plan.run_of) found.push_back(of_runs[run]);
+    pairs_ = done(found);
+    pair_runs_ = done(of_runs);
     add(plan.jobs, std::move(found));
   }
   void tell(double seconds);
