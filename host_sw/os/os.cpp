@@ -161,7 +161,8 @@ struct kernel::impl {
                            "next tick"},
                           false);
     k.hz_ = static_cast<unsigned>(
-        p.number({n + "hz", code, "arch/arm64 defconfig CONFIG_HZ", "timer ticks in a second", "", 1, 1e6}, o.hz).count());
+        p.number({n + "hz", code, "arch/arm64 defconfig CONFIG_HZ", "timer ticks in a second", "", 1, 1e6}, o.hz)
+            .count());
     tick = sc_time::from_value(sc_time(1, sc_core::SC_SEC).value() / k.hz_);
   }
 
