@@ -139,6 +139,25 @@ test("text of a scenario cannot break out of the page", async () => {
   await other.close();
 });
 
+test("with many cores no name covers another, and what has no room is one key away", async () => {
+  const other = await open_page(write_page("cores.html", `${source}/scenarios/k3/j721e-split.yaml`));
+  const boxes = (of) => other.eval(`[...document.querySelectorAll("${of}")].map((e) => {
+    const b = e.getBoundingClientRect(); return { name: e.firstChild.data, x: b.x, y: b.y, right: b.right, bottom: b.bottom }; })`);
+  const apart = (a, b) => a.right <= b.x || b.right <= a.x || a.bottom <= b.y || b.bottom <= a.y;
+  const [lanes, states] = [await boxes(".lane-names .lane-name"), await boxes(".lane-name.lying")];
+  const before = lanes.at(-1).x;
+  await other.press("ArrowRight");
+  const after = (await boxes(".lane-names .lane-name")).at(-1).x;
+  assert.deepEqual(other.problems, []);
+  await other.close();
+  assert.deepEqual([lanes.length, states.length], [11, 13]);
+  for (const of of [lanes, states]) {
+    for (const [i, a] of of.entries()) for (const b of of.slice(i + 1)) assert.ok(apart(a, b), `${a.name} and ${b.name}`);
+  }
+  assert.ok(before > states[0].x, "there is more than what is seen");
+  assert.ok(after < before - 50, `${before} to ${after}`);
+});
+
 test("tens of thousands of events are drawn in a moment", async () => {
   const big = write_page("big.html", `${source}/scenarios/k3/sample-client.yaml`, "-vv");
   const other = await open_page(big);

@@ -1,6 +1,8 @@
 // What a run's picture is made of, read off its trace: lanes, arrows and marks, spans of activity, states, phases of
 // handshakes with their deadlines, and the host's commands. Knows docs/events.md and nothing of a page.
 
+import { duration } from "./time.js";
+
 /// Kinds of events: what the legend lists, in its order. `hidden`: not shown until asked for.
 export const KINDS = [
   { name: "shell", title: "commands" },
@@ -307,7 +309,7 @@ export function read_run(page) {
   const phases = find_phases(events);
   const deadlines = phases
     .filter((p) => p.limit > 0)
-    .map((p) => ({ ps: p.begin + p.limit, phase: p, text: `${p.title}: at most ${p.limit / 1e9} ms` }));
+    .map((p) => ({ ps: p.begin + p.limit, phase: p, text: `${p.title}: at most ${duration(p.limit)}` }));
   const model = {
     events,
     lanes,

@@ -8,11 +8,12 @@ import { arrow_label, is_answer, is_trouble, mark_label } from "./labels.js";
 import { KINDS, lane_title, read_run } from "./model.js";
 import { duration, event_axis, scaled_axis, tick_text, timestamp, upper_bound } from "./time.js";
 
-const HEAD = 44; // height of the lanes' names
 const OVERVIEW = 34,
   GUTTER = 104,
   PHASES = 128,
-  STATE = { narrow: 66, wide: 88 };
+  STATE = { least: 26, upright: 60, wide: 88 }, // what a column of states has; where its words stand upright
+  // From lane to lane, and where there are too many of them; before the first and after the last.
+  LANE = { least: 84, close: 48, most: 170, margin: 46, after: 190 };
 const ROW = { least: 14, best: 18, most: 28 }; // height of a row of the view that a reader is taken to
 const LABEL = 12; // height that a label takes
 
@@ -182,7 +183,7 @@ function legend() {
       "span",
       { class: "help" },
       ...["drag or wheel: move · ctrl+wheel, ", key("+"), " ", key("−"), ": zoom · ", key("↑"), " ", key("↓")],
-      ...[": event · ", key("n"), " ", key("p"), ": handshake · ", key("t"), ": scale · ", key("0"), ": all"],
+      ...[": event · ", key("←"), " ", key("→"), ": more lanes · ", key("n"), " ", key("p"), ": handshake · ", key("t"), ": scale · ", key("0"), ": all"],
     ),
   );
 }
@@ -192,19 +193,27 @@ function key(name) {
 
 // ---------------------------------------------------------------------------------------------------- layout
 
+const pen = document.createElement("canvas").getContext("2d");
+const LABEL_FONT = "11px system-ui, sans-serif",
+  HEAD_FONT = "600 11px system-ui, sans-serif";
+pen.font = LABEL_FONT;
 const svg = select(main)
   .append("svg")
   .attr("tabindex", 0)
   .attr("role", "img")
   .attr("aria-label", "sequence diagram of the run; arrow keys go from event to event");
 const clip = svg.append("clipPath").attr("id", "body").append("rect");
+const sequence_clip = svg.append("clipPath").attr("id", "sequence").append("rect");
 const body = svg.append("g").attr("clip-path", "url(#body)");
-const layers = Object.fromEntries(
-  ["phases", "rows", "lanes", "spans", "states", "events", "labels", "times", "deadlines"].map((name) => [
-    name,
-    body.append("g").attr("class", name),
-  ]),
-);
+// The sequence goes from side to side where it has more lanes than there is room for; times and states stay.
+const fixed = body.append("g");
+const moving = body.append("g").attr("clip-path", "url(#sequence)").append("g");
+const layer = (of, name) => [name, of.append("g").attr("class", name)];
+const layers = Object.fromEntries([
+  layer(fixed, "rows"),
+  ...["phases", "lanes", "spans", "events", "labels"].map((name) => layer(moving, name)),
+  ...["states", "times", "deadlines"].map((name) => layer(body, name)),
+]);
 const overview = body.append("g").attr("class", "overview");
 const head = svg.append("g");
 
@@ -215,8 +224,12 @@ let width = 0,
   axis,
   base,
   transform = zoomIdentity,
-  lane_x = new Map(),
-  sequence = { left: 0, right: 0 },
+  HEAD = 44, // height of the names
+  lane_x = new Map(), // in the sequence as if all of it were seen
+  sequence = { left: 0, right: 0, seen: 0 }, // to where it goes, and to where there is room
+  close_lanes = false,
+  aside = 0, // how far it is moved to the left
+  phase_names = [], // where they stand
   state_left = 0,
   state_width = 0;
 
@@ -233,12 +246,45 @@ const zoomer = zoom()
   .filter((e) => (e.type === "wheel" ? e.ctrlKey || e.metaKey : !e.button && !in_overview(e)))
   .on("zoom", (e) => {
     transform = e.transform;
+    if (e.sourceEvent?.type === "mousemove") move_aside(-e.sourceEvent.movementX);
     schedule();
   });
+
+function move_aside(pixels) {
+  aside = Math.max(0, Math.min(sequence.right - sequence.seen, aside + pixels));
+  schedule();
+}
+
+/// What lies between two neighbouring lanes has room for its arrows' labels.
+const lane_gaps = (() => {
+  const order = new Map(model.lanes.map((l, i) => [l.name, i]));
+  const gaps = new Array(Math.max(0, model.lanes.length - 1)).fill(LANE.least);
+  const known = new Set();
+  for (const e of events) {
+    const [a, b] = [order.get(e.from), order.get(e.to)].sort((x, y) => x - y);
+    if (b - a !== 1) continue;
+    const key = `${a} ${arrow_label(e)}`;
+    if (known.has(key)) continue;
+    known.add(key);
+    gaps[a] = Math.min(LANE.most, Math.max(gaps[a], pen.measureText(arrow_label(e)).width + 34));
+  }
+  return gaps;
+})();
 
 function lay_out() {
   const box = main.getBoundingClientRect();
   width = box.width;
+  // Lanes first, then as much as is left, up to what reads well, for the states.
+  const left = OVERVIEW + GUTTER;
+  const wanted_with = (gaps) => LANE.margin + gaps.reduce((a, b) => a + b, 0) + LANE.after;
+  const room = width - left - 16;
+  close_lanes = wanted_with(lane_gaps) > room - STATE.least * model.states.length;
+  const gaps = close_lanes ? lane_gaps.map((g) => (g > LANE.least ? g : LANE.close)) : lane_gaps;
+  const wanted = wanted_with(gaps);
+  state_width = Math.max(STATE.least, Math.min(STATE.wide, (room - wanted) / Math.max(1, model.states.length)));
+  pen.font = HEAD_FONT;
+  HEAD = state_width < STATE.upright ? 14 + Math.max(44, ...model.states.map((s) => pen.measureText(s.name).width)) : 44;
+  pen.font = LABEL_FONT;
   height = Math.max(50, box.height - HEAD);
   rows = events.filter((e) => !view.hidden.has(e.kind)).map((e) => e.index);
   row_of = new Int32Array(events.length).fill(-1);
@@ -246,15 +292,17 @@ function lay_out() {
   const times = Float64Array.from(rows, (i) => events[i].ps);
   axis = view.to_scale ? scaled_axis(times, model.end) : event_axis(times, model.end);
   base = scaleLinear([0, axis.length], [0, height]);
-  state_width = width < 900 ? STATE.narrow : STATE.wide;
   state_left = width - state_width * model.states.length - 8;
-  const left = OVERVIEW + GUTTER;
-  sequence = { left, right: Math.max(left + 300, state_left - 8) };
-  // To the right of the last lane its labels have room, and beyond them the names of the phases.
-  const room = sequence.right - left;
-  const inner = room - 46 - Math.min(PHASES + 140, Math.max(110, 0.34 * room));
-  lane_x = new Map(model.lanes.map((l, i) => [l.name, left + 46 + (i * inner) / Math.max(1, model.lanes.length - 1)]));
+  const seen = Math.max(left + 100, state_left - 8);
+  sequence = { left, seen, right: Math.max(seen, left + wanted) };
+  move_aside(0);
+  // What is left is shared out, most of it to the right of the last lane, where its labels and the phases' names are.
+  const spare = sequence.right - left - wanted;
+  const more = Math.max(0, spare - Math.min(PHASES - 50, 0.5 * spare)) / Math.max(1, gaps.length);
+  let x = left + LANE.margin;
+  lane_x = new Map(model.lanes.map((l, i) => [l.name, i === 0 ? x : (x += gaps[i - 1] + more)]));
   clip.attr("x", 0).attr("y", HEAD).attr("width", width).attr("height", height);
+  sequence_clip.attr("x", left).attr("y", 0).attr("width", seen - left).attr("height", HEAD + height);
   zoomer
     .extent([
       [0, 0],
@@ -275,17 +323,31 @@ function draw_head() {
   head.selectAll("*").remove();
   head.append("rect").attr("class", "head").attr("width", width).attr("height", HEAD);
   head.append("line").attr("class", "edge").attr("x2", width).attr("y1", HEAD).attr("y2", HEAD);
-  const title = (x, name, role) => {
-    head.append("text").attr("class", "lane-name").attr("x", x).attr("y", 19).text(name);
-    head.append("text").attr("class", "lane-role").attr("x", x).attr("y", 34).text(role);
+  const below = HEAD - 44;
+  const title = (to, x, name, role) => {
+    to.append("text").attr("class", "lane-name").attr("x", x).attr("y", below + 19).text(name);
+    to.append("text").attr("class", "lane-role").attr("x", x).attr("y", below + 34).text(role);
   };
-  const places = [...lane_x.values()];
-  const roomy = places.length < 2 || places[1] - places[0] > 90;
-  for (const lane of model.lanes) title(lane_x.get(lane.name), lane.name, roomy ? lane_title(lane) : "");
-  model.states.forEach((s, i) =>
-    title(state_left + state_width * (i + 0.5), s.name, { remoteproc: "state", core: "core state", module: "module state" }[s.role]),
-  );
-  head.append("text").attr("class", "lane-role").attr("x", OVERVIEW + GUTTER / 2).attr("y", 34).text("simulated time");
+  const lanes = head.append("g").attr("clip-path", "url(#sequence)").append("g").attr("class", "lane-names");
+  model.lanes.forEach((lane, i) => {
+    const x = lane_x.get(lane.name);
+    if (!close_lanes) return title(lanes, x, lane.name, lane_title(lane));
+    const name = lanes.append("text").attr("class", "lane-name").attr("x", x).attr("y", below + 20 + 15 * (i % 2));
+    name.text(lane.name).append("title").text(lane_title(lane));
+  });
+  const roles = { remoteproc: "state", core: "core state", module: "module state" };
+  model.states.forEach((s, i) => {
+    const x = state_left + state_width * (i + 0.5);
+    if (state_width >= STATE.upright) return title(head, x, s.name, roles[s.role]);
+    head
+      .append("text")
+      .attr("class", "lane-name lying")
+      .attr("transform", `translate(${x + 4},${HEAD - 6}) rotate(-90)`)
+      .text(s.name)
+      .append("title")
+      .text(roles[s.role]);
+  });
+  head.append("text").attr("class", "lane-role").attr("x", OVERVIEW + GUTTER / 2).attr("y", below + 34).text("simulated time");
 }
 
 function show_places(from, to) {
@@ -307,6 +369,11 @@ function show_events(first, last) {
     const fit = Math.min(ROW.most, Math.max(ROW.least, height / units));
     show_places(from - 1.5, from - 1.5 + height / fit);
   }
+  // Aside only as far as the lanes that are concerned need it.
+  const concerned = events.slice(first, last + 1).flatMap((e) => [lane_x.get(e.from), lane_x.get(e.to)]);
+  const least = Math.min(...concerned) - sequence.left - LANE.margin,
+    most = Math.max(...concerned) + LANE.after - sequence.seen;
+  if (aside > least || aside < most) move_aside(Math.min(least, Math.max(0, most)) - aside);
 }
 
 function show_all() {
@@ -416,6 +483,8 @@ function draw() {
   const bottom = HEAD + height;
   const in_view = (from, to) => to >= HEAD && from <= bottom;
 
+  moving.attr("transform", `translate(${-aside},0)`);
+  head.select(".lane-names").attr("transform", `translate(${-aside},0)`);
   draw_phases(in_view);
   layers.lanes
     .selectAll("line")
@@ -490,14 +559,10 @@ function draw_events(shown, labelled) {
       return g;
     })
     .select("text")
-    .text(({ e }) => fitted(e))
-    .attr("text-anchor", ({ e }) => (e.from === e.to ? "start" : "middle"))
-    .attr("x", ({ e }) => {
-      if (e.from === e.to) return lane_x.get(e.from) + 9;
-      const half = pen.measureText(arrow_label(e)).width / 2;
-      return Math.max((lane_x.get(e.from) + lane_x.get(e.to)) / 2, sequence.left + half + 6);
-    })
-    .attr("y", ({ y }) => y + 4);
+    .each(function ({ e, y }) {
+      const label = e.from === e.to ? beside(e, y) : on_arrow(e);
+      select(this).text(label.text).attr("text-anchor", label.anchor).attr("x", label.x).attr("y", y + 4);
+    });
 }
 
 const arrow = (from, to, y) => {
@@ -505,15 +570,23 @@ const arrow = (from, to, y) => {
   return `M${from},${y}H${to - d}m${-7 * d},-3.5l${7 * d},3.5l${-7 * d},3.5`;
 };
 
-const pen = document.createElement("canvas").getContext("2d");
-pen.font = "11px system-ui, sans-serif";
-/// The label, shortened to the room that there is to the right of its lane.
-function fitted(e) {
-  if (e.from !== e.to) return arrow_label(e);
+/// A mark's label, shortened to the room that there is to the right of its lane.
+function beside(e, y) {
   const label = mark_label(e);
-  const room = Math.max(100, sequence.right - lane_x.get(e.from) - PHASES + 10);
+  const x = lane_x.get(e.from) + 9;
+  const end = phase_names.some((at) => y > at - 14 && y < at + 34) ? sequence.right - PHASES : sequence.right - 4;
+  const room = Math.max(100, end - x);
   const length = pen.measureText(label).width;
-  return length <= room ? label : `${label.slice(0, Math.max(4, Math.floor((label.length * room) / length) - 1))}…`;
+  const text = length <= room ? label : `${label.slice(0, Math.max(4, Math.floor((label.length * room) / length) - 1))}…`;
+  return { text, x, anchor: "start" };
+}
+
+/// An arrow's label stands on it, or beside its right end where it would hide it.
+function on_arrow(e) {
+  const text = arrow_label(e);
+  const [from, to] = [lane_x.get(e.from), lane_x.get(e.to)].sort((a, b) => a - b);
+  if (pen.measureText(text).width + 22 <= to - from) return { text, x: (from + to) / 2, anchor: "middle" };
+  return { text, x: to + 9, anchor: "start" };
 }
 
 function draw_times(shown, labelled) {
@@ -588,16 +661,17 @@ function draw_phases(in_view) {
   const named = phases
     .map((p) => ({ ...p, y: Math.max(p.from, HEAD) }))
     .filter(({ y, to }) => Math.min(to, bottom) - y > 14);
+  phase_names = named.map(({ y }) => y + 13);
   layers.phases
     .selectAll("g")
     .data(named, ({ n }) => n)
     .join((enter) => {
       const g = enter.append("g");
       g.append("text").attr("class", "phase-name halo");
-      g.append("text").attr("class", "phase-time");
+      g.append("text").attr("class", "phase-time halo");
       return g;
     })
-    .attr("transform", ({ y }) => `translate(${sequence.right - 6},${y + 13})`)
+    .attr("transform", ({ y }) => `translate(${sequence.seen + aside - 6},${y + 13})`)
     .each(function ({ p, y, to }) {
       const g = select(this);
       const two_lines = Math.min(to, bottom) - y > 30;
@@ -645,10 +719,17 @@ function draw_states(in_view) {
       const g = select(this);
       g.select("rect").attr("x", x).attr("width", state_width - 8).attr("y", from).attr("height", tall);
       g.select("line").attr("x1", x + 1.5).attr("x2", x + 1.5).attr("y1", from).attr("y2", from + tall);
-      g.select("text")
-        .attr("x", x + 8)
-        .attr("y", Math.min(Math.max(from + 12, HEAD + 13), to - 3))
-        .text(tall >= 13 ? s.state : "");
+      const top = Math.max(from, HEAD);
+      if (state_width >= STATE.upright) {
+        g.select("text")
+          .attr("transform", `translate(${x + 8},${Math.min(top + 12, to - 3)})`)
+          .text(tall >= 13 ? s.state : "");
+      } else {
+        const length = pen.measureText(s.state).width;
+        g.select("text")
+          .attr("transform", `translate(${x + state_width / 2 - 7},${top + 5}) rotate(90)`)
+          .text(to - top >= length + 8 ? s.state : "");
+      }
     });
 }
 
@@ -682,13 +763,13 @@ function draw_deadlines() {
   groups
     .select("rect")
     .attr("x", sequence.left)
-    .attr("width", sequence.right - sequence.left)
+    .attr("width", sequence.seen - sequence.left)
     .attr("y", ({ y }) => y - 18);
   groups
     .select("line")
     .attr("visibility", ({ pointer }) => (pointer ? "hidden" : null))
     .attr("x1", sequence.left)
-    .attr("x2", sequence.right)
+    .attr("x2", sequence.seen)
     .attr("y1", ({ y }) => y)
     .attr("y2", ({ y }) => y);
   groups
@@ -711,7 +792,7 @@ function draw_marks(shown) {
     .join("rect")
     .attr("class", ({ what }) => `row ${what}`)
     .attr("x", OVERVIEW)
-    .attr("width", sequence.right - OVERVIEW)
+    .attr("width", sequence.seen - OVERVIEW)
     .attr("y", ({ index }) => y_of_event(index) - Math.min(unit, 22) / 2)
     .attr("height", Math.min(unit, 22));
 }
@@ -783,7 +864,8 @@ function describe(e) {
 
 /// The event that the pointer is at: the nearest line, and of several on it the one whose arrow is under the pointer.
 function event_at(x, y) {
-  if (x < OVERVIEW || x > sequence.right || y < HEAD) return undefined;
+  if (x < OVERVIEW || x > sequence.seen || y < HEAD) return undefined;
+  x += aside;
   const unit = (transform.k * height) / axis.length;
   const reach = view.to_scale ? 7 : Math.max(4, unit / 2 + 1);
   let best,
@@ -793,8 +875,8 @@ function event_at(x, y) {
     if (at > y + reach) break;
     const e = events[rows[row]];
     const ends = [lane_x.get(e.from), lane_x.get(e.to)].sort((a, b) => a - b);
-    const aside = x < ends[0] ? ends[0] - x : x > ends[1] ? x - ends[1] : 0;
-    const distance = Math.abs(at - y) + Math.min(aside, 400) * 0.01;
+    const beside = x < ends[0] ? ends[0] - x : x > ends[1] ? x - ends[1] : 0;
+    const distance = Math.abs(at - y) + Math.min(beside, 400) * 0.01;
     if (distance < least) [best, least] = [e.index, distance];
   }
   return best;
@@ -841,6 +923,8 @@ const KEYS = {
   k: () => step_selection(-1),
   PageDown: () => svg.call(zoomer.translateBy, 0, (-0.85 * height) / transform.k),
   PageUp: () => svg.call(zoomer.translateBy, 0, (0.85 * height) / transform.k),
+  ArrowLeft: () => move_aside(-LANE.most),
+  ArrowRight: () => move_aside(LANE.most),
   Home: () => show_places(0, u_at(HEAD + height) - u_at(HEAD)),
   End: () => show_places(axis.length - (u_at(HEAD + height) - u_at(HEAD)), axis.length),
   "+": () => zoom_by(1.6),
@@ -869,7 +953,9 @@ svg
     if (e.ctrlKey || e.metaKey) return;
     e.preventDefault();
     const lines = e.deltaMode === 1 ? 16 : 1;
-    svg.call(zoomer.translateBy, 0, (-e.deltaY * lines) / transform.k);
+    const sideways = e.deltaX || (e.shiftKey ? e.deltaY : 0);
+    if (sideways) move_aside(sideways * lines);
+    if (e.deltaY && !e.shiftKey) svg.call(zoomer.translateBy, 0, (-e.deltaY * lines) / transform.k);
   })
   .on("pointermove", hover)
   .on("pointerleave", () => {
