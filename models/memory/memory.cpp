@@ -33,6 +33,7 @@ memory::memory(sc_core::sc_module_name name, sim_context& context, const dt::nod
                const char* latency_source)
     : model(name, context, node),
       size_(window_size(node)),
+      read_only_(node.has("read-only")),
       bytes_(reserve(size_)),
       latency_(context.params.time(
           {label() + ".latency", provenance::assumed, latency_source, "one access to the memory, of any length"},
@@ -61,6 +62,8 @@ void memory::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
   payload.set_response_status(tlm::TLM_OK_RESPONSE);
   if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) [[unlikely]]
     return;
+  if (read_only_ && payload.is_write()) [[unlikely]]
+    return bus_error(context(), label(), payload, tlm::TLM_COMMAND_ERROR_RESPONSE, "read-only memory");
   delay += latency_.time();
   std::byte* const here = bytes_ + offset;
   unsigned char* const data = payload.get_data_ptr();
@@ -106,9 +109,10 @@ void memory::report(std::uint64_t offset, std::uint64_t length, const char* by) 
 
 unsigned memory::transport_debug(tlm::tlm_generic_payload& payload) {
   const unsigned length = payload.get_data_length();
-  const bool done = payload.is_read()    ? debug_read(payload.get_address(), payload.get_data_ptr(), length)
-                    : payload.is_write() ? debug_write(payload.get_address(), payload.get_data_ptr(), length)
-                                         : false;
+  const bool done = payload.is_read() ? debug_read(payload.get_address(), payload.get_data_ptr(), length)
+                    : payload.is_write()
+                        ? !read_only_ && debug_write(payload.get_address(), payload.get_data_ptr(), length)
+                        : false;
   return done ? length : 0;
 }
 
@@ -138,7 +142,7 @@ bool memory::direct_memory(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi)
       watched = true;
     }
   }
-  if (offset >= size_ || watched || state() != module_state::enable) {
+  if (offset >= size_ || watched || (read_only_ && payload.is_write()) || state() != module_state::enable) {
     dmi.set_start_address(page_start(offset));
     dmi.set_end_address(page_end(offset));
     return false;
@@ -146,7 +150,11 @@ bool memory::direct_memory(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi)
   dmi.set_start_address(first);
   dmi.set_end_address(last);
   dmi.set_dmi_ptr(reinterpret_cast<unsigned char*>(bytes_ + first));
-  dmi.allow_read_write();
+  if (read_only_) {
+    dmi.allow_read();
+  } else {
+    dmi.allow_read_write();
+  }
   const sc_core::sc_time latency = latency_.time();
   dmi.set_read_latency(latency);
   dmi.set_write_latency(latency);
@@ -204,7 +212,7 @@ void sram::power_changed() {
   const module_state now = power_.read();
   if (now == module_state::enable) return;
   take_back_direct_access();
-  if (now == module_state::off) lose_content(static_cast<std::uint32_t>(lost_content_.count()));
+  if (now == module_state::off && !read_only()) lose_content(static_cast<std::uint32_t>(lost_content_.count()));
 }
 
 }  // namespace rpsim

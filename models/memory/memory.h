@@ -14,7 +14,8 @@
 namespace rpsim {
 
 /// Bursts of any length, byte enables, direct memory access. An access past the end is an address error.
-/// Parameters: <label>.latency, per access. Events: bus.error, memory.write.
+/// Property: read-only, a ROM: a write is a bus error, also a debugger's; only debug_write() changes what it holds, and
+/// loss of power does not. Parameters: <label>.latency, per access. Events: bus.error, memory.write.
 class memory : public model, private target_port::handler {
  public:
   static constexpr std::uint64_t PAGE_BYTES = 4096;
@@ -46,6 +47,7 @@ class memory : public model, private target_port::handler {
   void powered_by(const sc_core::sc_in<module_state>* port) { fed_by_ = port; }
   module_state state() const { return fed_by_ == nullptr ? module_state::enable : fed_by_->read(); }
   void take_back_direct_access();
+  bool read_only() const { return read_only_; }
   /// Fills everything with the word; 0 gives the pages back.
   void lose_content(std::uint32_t pattern);
 
@@ -63,6 +65,7 @@ class memory : public model, private target_port::handler {
   void report(std::uint64_t offset, std::uint64_t length, const char* by);
 
   std::uint64_t size_;
+  const bool read_only_;
   std::byte* bytes_;
   param& latency_;
   const sc_core::sc_in<module_state>* fed_by_ = nullptr;

@@ -23,12 +23,12 @@ END
   if [ ! -e "$scratch/$name.elf" ]; then
     { echo '.syntax unified; .thumb; .cpu cortex-m4; .text'; cat "$scratch/$name.s"; } >"$scratch/$name.asm.s"
     arm-none-eabi-gcc -mcpu=cortex-m4 -nostdlib -Wl,-z,max-page-size=4,-Ttext=0x400,-e,0x400 \
-      -Wl,--section-start=.vectors=0,--section-start=.resource_table=0x9CC00000 "$scratch/$name.asm.s" -o "$scratch/$name.elf"
+      -Wl,--section-start=.vectors=0,--section-start=.resource_table=0x9CC00000,--section-start=.rom=0x60000100 "$scratch/$name.asm.s" -o "$scratch/$name.elf"
   fi
   cat >"$scratch/$name.yaml" <<END
 scenario: $name
 purpose: $name
-platform: k3-am62x
+platform: ${platform:-k3-am62x}
 cores: { m4f: { as: arm } }
 files: { am62-mcu-m4f0_0-fw: $name.elf }
 host: { shutdown: none }
@@ -65,5 +65,18 @@ try write-to-nothing '"core.fault".*0x58000000' <<<"start: ldr r0, =0x58000000; 
 try unaligned '"core.fault".*unaligned access' <<<"start: ldr r0, =0x30002; ldm r0, {r1, r2}; $fault"
 # movs r0, #1 becomes movs r0, #42, which ends in a fault at an address that tells.
 try self-modifying '"core.fault".*0x5800002a' <<<"start: ldr r1, =patch; ldr r2, =0x202A; ldr r3, =0x58000000; bl patch; strh r2, [r1]; dsb; isb; bl patch; strb r0, [r3, r0]; $fault; patch: movs r0, #1; bx lr; .ltorg"
+# None of the platforms has a ROM that its remote cores see: this one has, and Linux takes it for memory of the M4F's.
+cat >"$scratch/rom.dts" <<END
+/dts-v1/;
+#include "$PWD/platforms/k3-am62x.dts"
+/ {
+	rom: rom@60000000 { compatible = "rpsim,sram"; reg = <0x0 0x60000000 0x0 0x1000>; read-only; };
+	reserved-memory { rom_region: rom@60000000 { reg = <0x0 0x60000000 0x0 0x1000>; no-map; }; };
+};
+&mcu_m4fss { memory-region = <&mcu_m4fss_dma_memory_region>, <&mcu_m4fss_memory_region>, <&rom_region>; };
+END
+platform=$scratch/rom.dts try reads-rom '"core.fault".*0x58000000' <<<"start: ldr r0, =0x60000000; ldr r1, [r0]; ldr r1, =0x58000000; str r0, [r1]; $fault"
+platform=$scratch/rom.dts try write-to-rom '"core.fault".*"write".*0x60000004' <<<"start: ldr r0, =0x60000000; ldr r1, [r0]; str r1, [r0, #4]; $fault"
+platform=$scratch/rom.dts try loaded-into-rom '"host.oops".*external-abort.*0x60000100' <<<"start: $fault; .section .rom, \"a\"; .word 1"
 try runs-away '"core.start"' <<<"start: b start; $fault"
 exit $failed

@@ -13,7 +13,7 @@ using test::simulate;
 using test::tiny_bus;
 
 constexpr std::uint32_t OUT = tiny_bus::OUT, CFSR = 0xE000ED28, ISER = 0xE000E100, NOTHING_THERE = 0x50000000;
-constexpr std::uint32_t DWT_CYCCNT = 0xE0001004, SYST_CSR = 0xE000E010, SYST_CVR = 0xE000E018;
+constexpr std::uint32_t CPACR = 0xE000ED88, DWT_CYCCNT = 0xE0001004, SYST_CSR = 0xE000E010, SYST_CVR = 0xE000E018;
 constexpr std::uint32_t MAIN = 0x400, HANDLER = 0x500, STACK = 0x8000, THUMB = 1;
 constexpr std::uint16_t WFI = 0xBF30, UDF = 0xDE00;
 
@@ -149,6 +149,87 @@ TEST_F(cortex_m4_program, counters_that_are_polled_show_the_time_at_which_they_a
       EXPECT_EQ((seen[i].time - seen[i - 1].time) / ns(2.5), c == &up ? counted : -counted) << i;
     }
   }
+}
+
+TEST_F(cortex_m4_program, another_program_may_wait_where_the_one_before_it_accessed_a_device) {
+  core_under_test c(context, node, "m4");
+  const auto run_once = [&] {
+    c.reset.write(false);
+    sc_core::wait(ns(2000));
+    EXPECT_TRUE(c.core.in_wfi());
+    c.reset.write(true);
+    sc_core::wait(ns(10));
+  };
+  c.words(MAIN + 0x10, {OUT});
+  simulate([&] {
+    c.code(MAIN, {0x4803, 0x6000, WFI});  // ldr r0,=OUT; str r0,[r0]; wfi
+    run_once();
+    c.code(MAIN, {0xBF40, 0xBF20, 0x4802, 0x6040, WFI});  // sev; wfe; ldr r0,=OUT; str r0,[r0,#4]; wfi
+    run_once();
+  });
+  EXPECT_EQ(c.bus.values(0).size(), 1u);
+  EXPECT_EQ(c.bus.values(1).size(), 1u);
+}
+
+TEST_F(cortex_m4_program, what_is_stopped_at_and_executed_later_costs_its_cycles_once) {
+  struct measured {
+    std::string_view what;
+    std::vector<std::uint16_t> code;  // r0: OUT, r1: 0, r6: memory
+    unsigned cycles;                  // of tables in DDI 0439B, and of the bus
+  };
+  const unsigned bus_cycles = 21, entry_and_return = 24;
+  const std::vector<measured> all = {
+      {"nop", {0xBF00}, 1},
+      {"ldrt from memory", {0xF856, 0x3E00}, 2},
+      {"strt to memory", {0xF846, 0x1E00}, 1},
+      {"str to a device", {0x6041}, 1 + bus_cycles},
+      {"ldr from a device", {0x6843}, 2 + bus_cycles},
+      {"strt to a device", {0xF840, 0x1E04}, 1 + bus_cycles},
+      {"cpsid i; cpsie i", {0xB672, 0xB662}, 2},
+      {"sev; wfe", {0xBF40, 0xBF20}, 2},
+      {"svc, with bx lr as its handler", {0xDF00}, 1 + 3 + entry_and_return},
+      {"msr control; the first floating-point instruction", {0xF381, 0x8814, 0xEE00, 0x1A10}, 2},
+  };
+  core_under_test c(context, node, "m4");
+  c.code(HANDLER, {0x4770});
+  simulate([&] {
+    for (const measured& m : all) {
+      std::vector<std::uint16_t> code;
+      std::vector<std::uint32_t> literals;
+      const auto load = [&](unsigned r, std::uint32_t value) {
+        const std::size_t from = (MAIN + 2 * code.size() + 4) & ~3U;
+        code.push_back(static_cast<std::uint16_t>(0x4800 | r << 8 | (MAIN + 0x80 + 4 * literals.size() - from) / 4));
+        literals.push_back(value);
+      };
+      load(2, DWT_CYCCNT - 4);
+      code.insert(code.end(), {0x2301, 0x6013});  // movs r3,#1; str r3,[r2]
+      load(2, CPACR);
+      load(3, 0x00F00000);
+      code.insert(code.end(), {0x6013, 0x2100, 0x2504});  // str r3,[r2]; movs r1,#0; movs r5,#4
+      load(0, OUT);
+      load(4, DWT_CYCCNT);
+      load(6, 0x2000);
+      const std::size_t again = code.size();
+      code.push_back(0x6822);  // ldr r2,[r4]
+      code.insert(code.end(), m.code.begin(), m.code.end());
+      // ldr r3,[r4]; subs r3,r3,r2; str r3,[r0]; subs r5,#1; bne again; wfi
+      code.insert(code.end(), {0x6823, 0x1A9B, 0x6003, 0x3D01});
+      code.push_back(static_cast<std::uint16_t>(0xD100 | ((again - code.size() - 2) & 0xFF)));
+      code.push_back(WFI);
+      c.code(MAIN, code);
+      c.words(MAIN + 0x80, literals);
+      c.bus.outputs.clear();
+      c.reset.write(false);
+      sc_core::wait(ns(5000));
+      c.reset.write(true);
+      sc_core::wait(ns(10));
+      const auto seen = c.bus.values(0);
+      ASSERT_EQ(seen.size(), 4u) << m.what;
+      const unsigned two_reads = 3;  // a load that is answered by the core itself: 2, and 1 for the access
+      EXPECT_EQ(seen.back(), two_reads + m.cycles) << m.what;
+      EXPECT_EQ(seen[2], seen.back()) << m.what;
+    }
+  });
 }
 
 TEST_F(cortex_m4_program, the_quantum_changes_nothing_that_can_be_seen) {

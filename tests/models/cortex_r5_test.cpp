@@ -367,6 +367,48 @@ TEST_F(r5, an_endless_loop_takes_its_time_and_no_more) {
   EXPECT_TRUE(events("core.lockup").empty());
 }
 
+TEST_F(r5, what_is_stopped_at_and_executed_later_costs_its_cycles_once) {
+  struct measured {
+    std::string_view what;
+    std::uint32_t code;  // r0: the device, r1: 1, r6: memory, r4: the status
+    std::uint32_t cycles;
+  };
+  const std::uint32_t bus_cycles = 17, entry = 20;
+  const std::vector<measured> all = {
+      {"nop", 0xE320F000, 1},
+      {"sev", 0xE320F004, 1},
+      {"str r1, [r0] to the device", 0xE5801000, 1 + bus_cycles},
+      {"ldr r3, [r0] from the device", 0xE5903000, 1 + bus_cycles},
+      {"strt r1, [r0] to the device", 0xE4A01000, 1 + bus_cycles},
+      {"ldrt r3, [r6] from memory", 0xE4B63000, 1},
+      {"stm r0, {r1} to the device", 0xE8800002, 2 + bus_cycles},
+      {"msr cpsr_c, r4", 0xE121F004, 1},
+      {"svc, with movs pc, lr as its handler", 0xEF000000, 1 + entry + 1},
+  };
+  // b 0x20; movs pc, lr as the supervisor call's vector
+  bus.put(0, {0xEA000006, 0, 0xE1B0F00E});
+  // mov r0, #DEVICE; add r0, r0, #0x20; mov r1, #1; mov r5, #2; mov r6, #0x2000; mov r7, #0x3000; mrs r4, cpsr;
+  // PMCR = 5, PMCNTENSET = 1 << 31
+  std::vector<std::uint32_t> code = {0xE3A00402, 0xE2800020, 0xE3A01001, 0xE3A05002, 0xE3A06A02, 0xE3A07A03,
+                                     0xE10F4000, 0xE3A02005, 0xEE092F1C, 0xE3A02102, 0xEE092F3C};
+  const std::size_t again = code.size();
+  for (const measured& m : all)  // mrc PMCCNTR, r2; …; mrc PMCCNTR, r3; sub r3, r3, r2; str r3, [r7], #4
+    code.insert(code.end(), {0xEE192F1D, m.code, 0xEE193F1D, 0xE0433002, 0xE4873004});
+  code.push_back(0xE2555001);  // subs r5, r5, #1; bne again; wfi
+  code.push_back(0x1A000000 | ((again - code.size() - 2) & 0xFFFFFF));
+  code.push_back(0xE320F003);
+  for (std::size_t i = 0; i < code.size(); ++i) bus.put(static_cast<std::uint32_t>(0x20 + 4 * i), {code[i]});
+  p.emplace(context, node, bus, "r5f0", 0);
+  p->reset.write(false);
+  run(us(100));
+  ASSERT_TRUE(p->core.in_wfi());
+  for (std::size_t i = 0; i < 2 * all.size(); ++i) {
+    const measured& m = all[i % all.size()];
+    EXPECT_EQ(bus.word(static_cast<std::uint32_t>(0x3000 + 4 * i)), 1 + m.cycles)
+        << m.what << ", pass " << i / all.size();
+  }
+}
+
 TEST_F(r5, code_that_writes_itself_is_seen_after_a_barrier) {
   // Twice: adr r2, patch; patch: mov r0, #1; store; then mov r0, #2 in its place, clean, invalidate, isb, again
   run_words(us(100), {0xE3A01402,       // mov r1, #0x02000000

@@ -91,6 +91,36 @@ TEST_F(memories, nothing_past_the_end_is_touched) {
                   HasSubstr("address=0x4000"), HasSubstr("address=0xfffffffffffffffe")));
 }
 
+TEST_F(memories, a_rom_is_read_and_never_written) {
+  sram rom{"rom", context, node("rom", "reg = <0 0 0 0x4000>; read-only;")};
+  test::bus_master m4{"m4"};
+  sc_core::sc_signal<module_state> rom_power{"rom_power", module_state::enable};
+  m4.socket.bind(*rom.target(0));
+  rom.power()->bind(rom_power);
+  const std::uint32_t content = 0x600DC0DE;
+  ASSERT_TRUE(rom.debug_write(8, &content, 4));
+  test::recorder trace(context);
+  test::simulate([&] {
+    for (const module_state s : {module_state::enable, module_state::off, module_state::enable}) {
+      rom_power.write(s);
+      sc_core::wait(ns(1));
+    }
+    EXPECT_EQ(m4.read32(8), content);
+    EXPECT_EQ(m4.try_write32(8, 1), tlm::TLM_COMMAND_ERROR_RESPONSE);
+    std::uint32_t word = 1;
+    EXPECT_EQ(m4.debug(tlm::TLM_WRITE_COMMAND, 8, &word, 4), 0u);
+    EXPECT_EQ(m4.read32(8), content);
+    tlm::tlm_dmi dmi;
+    ASSERT_TRUE(m4.direct(8, dmi));
+    EXPECT_TRUE(dmi.is_read_allowed());
+    EXPECT_FALSE(dmi.is_write_allowed());
+    m4.payload.set_write();
+    EXPECT_FALSE(m4.socket->get_direct_mem_ptr(m4.payload, dmi));
+  });
+  EXPECT_THAT(trace.lines,
+              ElementsAre("rom bus.error initiator=m4 address=0x8 kind=write size=4 reason=read-only memory"));
+}
+
 TEST_F(memories, a_command_to_ignore_moves_nothing) {
   test::simulate([&] {
     m4f.write32(0, 0x55);

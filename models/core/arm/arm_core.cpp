@@ -378,9 +378,7 @@ bool arm_core::stops_for_debugger(const debug_stop& why) {
   return true;
 }
 
-/// The breakpoint's instruction has not been executed; run() has counted it.
 arm_after arm_core::at_breakpoint(const arm_instruction& i) {
-  counted_ += std::max(1U, cycles(i));
   debug_->reached = debug_stop{.why = debug_stop::kind::breakpoint, .address = i.pc};
   return arm_after::synchronise;
 }

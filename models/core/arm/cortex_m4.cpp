@@ -726,6 +726,7 @@ unsigned cortex_m4::cycles(const arm_instruction& i) {
     if ((h & 0xE000) == 0x6000 || (h & 0xF000) == 0x8000 || (h & 0xF000) == 0x9000) return (h & 0x0800) != 0 ? 2 : 1;
     if ((h & 0xF800) == 0xE000) return 1 + REFILL;                                // B
     if ((h & 0xFF00) == 0x4700) return 1 + REFILL;                                // BX, BLX
+    if ((h & 0xFE00) == 0xDE00) return 1;                                         // UDF, SVC
     if ((h & 0xF000) == 0xD000 || (h & 0xF500) == 0xB100) return 1 + REFILL / 2;  // half are taken
     return 1;
   }

@@ -21,6 +21,7 @@
 #include <new>
 #include <set>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "models/core/arm/arm_engine.h"
@@ -229,19 +230,21 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
       mode_ = mode::running;
       stop_requested_ = synchronise_ = site_ = aborted_ = false;
       own_load_.reset();
-      overcounted_ = 0;
       uncounted_.reset();
       jit_->Run();
       mode_ = mode::stopped;
+      take_back_overcounted();
       if (aborted_) {
         learn_site();
         return stop::synchronise;
       }
-      cycles_ -= overcounted_;
-      if (uncounted_) follow(client_.trapped(*uncounted_), *uncounted_);
+      if (uncounted_) {
+        follow(client_.trapped(*uncounted_), *uncounted_);
+        take_back_overcounted();
+      }
       if (synchronise_) return stop::synchronise;
       if (own_load_ && !load_own()) site_ = true;
-      if (site_ && !probe()) return stop::synchronise;
+      if (site_ && (!probe() || synchronise_)) return stop::synchronise;
       if (stop_requested_) return stop::requested;
     }
     return stop::budget;
@@ -371,11 +374,15 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     mode_ = how;
     jit_->Step();
     mode_ = mode::stopped;
+    take_back_overcounted();
     if (!aborted_) return true;
     jit_->Regs() = before;
     jit_->SetCpsr(status);
     return false;
   }
+
+  /// The library counts what it hands over, also if that is executed again, or is no instruction.
+  void take_back_overcounted() { cycles_ -= std::exchange(overcounted_, 0); }
 
   /// The instruction reached past mapped memory once. This time, too?
   bool probe() {
@@ -530,10 +537,10 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
       case arm_after::synchronise:
         if (mode_ == mode::stepping) return;
         synchronise_ = true;
-        back_to(i);
+        annul(i);
         break;
       case arm_after::again:
-        back_to(i);
+        annul(i);
         return;  // through the dispatcher, with what the client has changed
       case arm_after::counted:
         uncounted_ = i;
@@ -542,6 +549,10 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     if (mode_ != mode::stopped) jit_->HaltExecution(HaltReason::UserDefined1);
   }
 
+  void annul(const arm_instruction& i) {
+    overcounted_ += cost(i);
+    back_to(i);
+  }
   void back_to(const arm_instruction& i) {
     jit_->Regs()[15] = i.pc;
     if (!i.thumb) return;
@@ -570,6 +581,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
   void ExceptionRaised(std::uint32_t pc, A32::Exception exception) override {
     if (exception == A32::Exception::NoExecuteFault) {
       jit_->Regs()[15] = pc;
+      overcounted_ += 1;
       const arm_after after = client_.not_executable(pc);
       if (after == arm_after::stop || after == arm_after::synchronise) {
         (after == arm_after::stop ? stop_requested_ : synchronise_) = true;
@@ -601,7 +613,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
     if (!system && site != sites_.end()) {
       const auto t = transfer_of(i);
       if (t && make(*t)) return;
-      overcounted_ = cost(i);
+      overcounted_ += cost(i);
       if (t && t->loads && t->bytes == 4) {
         own_load_ = t;
       } else {
@@ -661,8 +673,8 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
   bool hidden(const arm_instruction& i) {
     if (mode_ == mode::running) {
       if (const auto site = sites_.find(i.pc); site != sites_.end()) {
-        site->second = i;
-        return true;
+        if (site->second.code == i.code && site->second.thumb == i.thumb) return true;
+        sites_.erase(site);  // another program's
       }
     }
     return trapped_for_the_client(i);
@@ -838,7 +850,7 @@ class dynarmic_engine final : public arm_engine, private A32::UserCallbacks {
   std::unordered_map<std::uint32_t, arm_instruction> sites_;
   std::optional<transfer> own_load_;          // stopped at, as are
   std::optional<arm_instruction> uncounted_;  // what a client call answered `counted` to
-  unsigned overcounted_ = 0;                  // the library counts what it was stopped at
+  std::uint64_t overcounted_ = 0;
   std::uint32_t step_pc_ = 0;
   bool unaligned_trapped_ = false;
   std::map<std::uint32_t, block> blocks_;
