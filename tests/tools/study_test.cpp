@@ -156,11 +156,19 @@ TEST(statistics, percentiles_are_values_that_occurred) {
 
 TEST(statistics, bins_hold_every_value_once) {
   const statistics::histogram h = statistics({5, 5, 6, 104}).bins(10);
-  EXPECT_EQ(h.low, 5);
+  EXPECT_THAT(h.edges,
+              testing::AllOf(testing::SizeIs(h.counts.size() + 1), testing::Contains(5), testing::Contains(104)));
   EXPECT_EQ(h.counts.front(), 3u);
   EXPECT_EQ(h.counts.back(), 1u);
   EXPECT_LE(h.counts.size(), 10u);
   EXPECT_THAT(statistics({3, 3}).bins(10).counts, testing::ElementsAre(2u));
+}
+
+TEST(statistics, values_that_lie_far_apart_are_told_apart_at_both_ends) {
+  const statistics::histogram h = statistics({1'000, 1'100, 1'900, 5'000'000}).bins(20);
+  EXPECT_EQ(h.counts[0], 2u);
+  EXPECT_EQ(h.counts[1], 1u);
+  EXPECT_EQ(h.counts.back(), 1u);
 }
 
 /// f = 4·x + 2·y + z·w with all of them uniform in [0, 1): the shares of the variance are known.

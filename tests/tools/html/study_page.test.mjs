@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { burst_beginnings, group_name, lane_bars, spread, tornado_bars } from "../../../tools/rpsim/html/study_model.js";
+import { burst_beginnings, group_name, lane_bars, rebinned, shared_edges, spread, tornado_bars } from "../../../tools/rpsim/html/study_model.js";
 import { open_page } from "./browser.mjs";
 
 const [template] = process.argv.slice(2);
@@ -26,9 +26,9 @@ const open = (name, data) => {
 const statistics = (ps) => ({
   n: 10, min_ps: ps, p50_ps: ps * 1.1, p90_ps: ps * 1.2, p99_ps: ps * 1.3, p999_ps: ps * 1.3, max_ps: ps * 1.3,
   mean_ps: ps * 1.1, deviation_ps: ps / 10, quantiles_ps: Array.from({ length: 101 }, (_, i) => ps * (1 + 0.003 * i)),
-  histogram: { low_ps: ps, width_ps: ps / 10, counts: [5, 3, 2] },
+  histogram: { edges_ps: [ps, ps * 1.1, ps * 1.2, ps * 1.3], counts: [5, 3, 2] },
 });
-const nothing = { n: 0, min_ps: null, p50_ps: null, p99_ps: null, mean_ps: null, max_ps: null, quantiles_ps: [], histogram: { counts: [] } };
+const nothing = { n: 0, min_ps: null, p50_ps: null, p99_ps: null, mean_ps: null, max_ps: null, quantiles_ps: [], histogram: null };
 const group = (variant, ms, outcomes) => ({
   variant, grid: [], n: 10, outcomes,
   measures: { shutdown: ms ? statistics(ms * 1e9) : nothing },
@@ -74,12 +74,26 @@ test("the tornado has the strongest parameter first, and none that was not tried
 test("groups are named for what sets them apart", () => {
   assert.equal(group_name({ variant: "v2", grid: [{ name: "deinit", text: "2ms" }] }), "v2, deinit=2ms");
   assert.equal(group_name({ variant: "", grid: [] }), "all points");
+  const of = (...names) => group_name({ variant: "", grid: names.map((name) => ({ name, text: "1us" })) });
+  assert.equal(of("m4f.fw.deinit_time", "dm.latency"), "deinit_time=1us, latency=1us");
+  assert.equal(of("m4f.fw.delay", "dm.delay"), "m4f.fw.delay=1us, dm.delay=1us");
+});
+
+test("groups that took very different times share bins in equal ratios, and none loses a value", () => {
+  const { edges, log } = shared_edges(2e8, 5e12, 100);
+  assert.ok(log);
+  for (const h of [{ edges_ps: [2e8, 3e8, 7e8], counts: [40, 60] }, { edges_ps: [5e12, 5e12], counts: [100] }]) {
+    const counts = rebinned(h, edges);
+    assert.ok(Math.abs(counts.reduce((a, b) => a + b) - 100) < 1e-9);
+  }
+  assert.equal(shared_edges(1e9, 2e9, 100).log, false);
+  assert.deepEqual(rebinned({ edges_ps: [0, 10, 20], counts: [4, 6] }, [0, 5, 20]), [2, 8]);
 });
 
 test("a study is told in answers, numbers and pictures", async () => {
   const page = await open("study.html", study);
   const captions = await page.eval(`[...document.querySelectorAll("figcaption")].map((c) => c.textContent)`);
-  for (const caption of ["shutdown: how often", "Phases of the shutdown", "Margins", "shutdown, a: one at a time"]) {
+  for (const caption of ["shutdown: how often", "Phases of the handshake", "Margins", "shutdown, a: one at a time"]) {
     assert.ok(captions.includes(caption), `${caption} in ${captions}`);
   }
   const text = await page.eval(`document.querySelector("main").textContent`);

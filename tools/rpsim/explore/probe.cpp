@@ -31,6 +31,22 @@ std::string short_line(std::string_view line) {
   return std::string(line.ends_with("/state") ? line.substr(0, to) : line);
 }
 
+/// "carveout a of remoteproc0", "carveout b of remoteproc0" are two carveouts of remoteproc0; what stands alone keeps
+/// its name.
+std::string counted(const std::vector<std::string>& held) {
+  std::map<std::string, std::vector<std::string>> by_kind;  // what it is and whose: "carveouts of remoteproc0"
+  for (const std::string& h : held) {
+    const bool channel = h.starts_with("rpmsg channel ");
+    const std::size_t name = channel ? std::string_view("rpmsg channel").size() : h.find(' ');
+    const std::size_t owner = channel ? h.size() : h.find(' ', name + 1);
+    by_kind[h.substr(0, name) + "s" + h.substr(owner)].push_back(h);
+  }
+  std::vector<std::string> all;
+  for (const auto& [kind, these] : by_kind)
+    all.push_back(these.size() == 1 ? these.front() : fmt::format("{} {}", these.size(), kind));
+  return fmt::format("{}", fmt::join(all, ", "));
+}
+
 json place_to_json(const fault_place& p) {
   return {p.ps, p.point, p.source, p.message, p.ordinal, p.running, p.asleep, p.watchdogs, p.host};
 }
@@ -398,7 +414,7 @@ void probe::judge(finding& f) {
   if (!first.empty()) story.push_back(first);
   if (!f.leaks.empty()) {
     f.what = finding_class::leaked;
-    story.push_back(fmt::format("not given back: {}", fmt::join(f.leaks, ", ")));
+    story.push_back("not given back: " + counted(f.leaks));
   }
   if (open != f.lines.end()) {
     f.what = finding_class::stuck;

@@ -3,12 +3,13 @@
 
 import * as Plot from "@observablehq/plot";
 import { element, page_data, page_head, theme_button } from "./dom.js";
-import { best_unit, burst_beginnings, group_name, lane_bars, spread, tornado_bars } from "./study_model.js";
+import { best_unit, burst_beginnings, group_name, lane_bars, rebinned, shared_edges, spread, tornado_bars } from "./study_model.js";
 import { duration, timestamp } from "./time.js";
 
 const data = page_data();
 const WIDE = 1100,
-  HALF = 530;
+  HALF = 530,
+  MOST_ROWS = 40; // groups in one picture
 const COLOURS = ["#4269d0", "#e07b39", "#3ca951", "#a463f2", "#ff5c73", "#6cc5b0", "#9c6b4e", "#97bbf5"];
 
 const PHASE_COLOURS = [
@@ -44,6 +45,8 @@ const table = (head, rows, kind = "") =>
     ),
   );
 const time = (ps) => (ps === null || ps === undefined ? "–" : duration(ps));
+const column = (ps) => (ps === null || ps === undefined ? "–" : duration(ps, 3, false)); // as many digits as its neighbours
+const left = (ps) => (Math.abs(ps) >= 1e12 ? duration(ps, 6, false) : column(ps)); // of 5 s the last ones tell
 const section = (title, ...content) =>
   content.flat().length ? [element("h2", {}, title), element("div", { class: "figures" }, ...content.flat())] : [];
 
@@ -90,7 +93,7 @@ function numbers(groups) {
         groups.map((g) => {
           const s = g.measures[m.name] ?? {};
           const bad = g.outcomes.filter((o) => o.what !== "ok").map((o) => `${o.count} ${o.what}`);
-          const values = ["min", "p50", "p90", "p99", "p999", "max", "mean"].map((q) => time(s[`${q}_ps`]));
+          const values = ["min", "p50", "p90", "p99", "p999", "max", "mean"].map((q) => column(s[`${q}_ps`]));
           return [g.name, String(s.n ?? 0), ...values, bad.join(", ") || "none"];
         }),
       ),
@@ -101,86 +104,104 @@ function numbers(groups) {
 }
 
 function distributions(groups, colour) {
+  // Of more lines than there are colours, those that differ in the grid only have one.
+  const grid = groups.length > COLOURS.length ? numeric_grid() : undefined;
+  const line = (g) => (grid ? group_name({ ...g, grid: g.grid.filter((v) => v.name !== grid.name) }) : g.name);
   return (data.measures ?? []).flatMap((m) => {
     const all = groups.filter((g) => g.measures[m.name]?.n > 0);
     if (all.length === 0) return [];
     const { size, unit } = best_unit(Math.max(...all.map((g) => g.measures[m.name].p50_ps)));
-    const bins = all.flatMap((g) => {
-      const { low_ps, width_ps, counts } = g.measures[m.name].histogram;
-      const width = width_ps || size / 100;
-      return counts.map((count, i) => ({
-        group: g.name,
-        low: (low_ps + i * width) / size,
-        high: (low_ps + (i + 1) * width) / size,
-        count,
-      }));
+    const value = (g, q) => g.measures[m.name][`${q}_ps`];
+    const [least, most] = [Math.min(...all.map((g) => value(g, "min"))), Math.max(...all.map((g) => value(g, "max")))];
+    const { edges, log } = shared_edges(least, most, Math.max(...all.map((g) => value_count(g, m))));
+    const drawn = all.slice(0, MOST_ROWS);
+    const bins = drawn.flatMap((g) =>
+      rebinned(g.measures[m.name].histogram, edges).map((count, i) => ({
+        group: g.name, low: edges[i] / size, high: edges[i + 1] / size, count,
+      })),
+    );
+    const place = (ps) => (log ? Math.log(ps / least) / Math.log(most / least) : (ps - least) / (most - least));
+    const marks = drawn.flatMap((g) => {
+      const [p50, p99] = [value(g, "p50"), value(g, "p99")];
+      const near = !(place(p99) - place(p50) > 0.06); // one label for both
+      const of = (ps, text) => ({ group: g.name, value: ps / size, text, anchor: place(ps) > 0.9 ? "end" : "start" });
+      return [of(p50, near ? "p50 p99" : "p50"), of(p99, near ? "" : "p99")];
     });
-    const marks = all.flatMap((g) =>
-      [50, 99].map((p) => ({ group: g.name, p: `p${p}`, value: g.measures[m.name][`p${p}_ps`] / size })),
-    );
     const quantiles = all.flatMap((g) =>
-      (g.measures[m.name].quantiles_ps ?? []).map((ps, i) => ({ group: g.name, value: ps / size, share: i / 100 })),
+      (g.measures[m.name].quantiles_ps ?? []).map((ps, i) => ({ group: g.name, line: line(g), value: ps / size, share: i / 100 })),
     );
-    const rows = all.slice(0, 12).map((g) => g.name);
+    const rows = drawn.map((g) => g.name);
+    const x = { label: `${m.name} (${unit}) →`, grid: true, type: log ? "log" : "linear", ...(log ? { ticks: 5, tickFormat: "~r" } : {}) };
     const histogram = plot({
       width: HALF,
-      height: 40 + Math.max(150, 84 * rows.length),
+      height: 40 + Math.max(150, (rows.length > 8 ? 58 : 84) * rows.length),
       marginRight: 20,
-      marginTop: 26,
-      x: { label: `${m.name} (${unit}) →`, grid: true },
-      y: { label: "points", ticks: 3 },
-      fy: { domain: rows, label: null, axis: null, padding: 0.25 },
+      marginTop: 38,
+      x,
+      y: { label: "points", ticks: 2 },
+      fy: { domain: rows, label: null, axis: null, padding: 0.35 },
       color: colour,
       marks: [
-        Plot.rectY(bins.filter((b) => rows.includes(b.group)), {
+        Plot.rectY(bins.filter((b) => b.count > 0), {
           x1: "low", x2: "high", y: "count", fy: "group", fill: "group", inset: 0.25,
-          title: (b) => `${b.group}\n${b.low.toPrecision(4)} to ${b.high.toPrecision(4)} ${unit}: ${b.count}`, tip: true,
+          title: (b) => `${b.group}\n${b.low.toPrecision(4)} to ${b.high.toPrecision(4)} ${unit}: ${Math.round(b.count)}`, tip: true,
         }),
         Plot.ruleY([0]),
-        Plot.ruleX(marks.filter((b) => rows.includes(b.group)), { x: "value", fy: "group", strokeDasharray: "3 3" }),
-        Plot.text(marks.filter((b) => rows.includes(b.group)), {
-          x: "value", fy: "group", text: "p", frameAnchor: "top", dy: -4, lineAnchor: "bottom", fill: "currentColor",
-        }),
+        Plot.ruleX(marks, { x: "value", fy: "group", strokeDasharray: "3 3" }),
+        ...["start", "end"].map((anchor) =>
+          Plot.text(marks.filter((b) => b.text && b.anchor === anchor), {
+            x: "value", fy: "group", text: "text", frameAnchor: "top", dy: 1, dx: anchor === "start" ? 3 : -3, textAnchor: anchor,
+            lineAnchor: "top", stroke: "var(--back)", strokeWidth: 3, fill: "currentColor",
+          }),
+        ),
         Plot.text(rows, {
-          fy: (d) => d, text: (d) => d, frameAnchor: "top-left", lineAnchor: "top", dx: 4, fontWeight: 600,
-          stroke: "var(--back)", strokeWidth: 4, fill: "currentColor",
+          fy: (d) => d, text: (d) => d, frameAnchor: "top-left", lineAnchor: "bottom", dx: 4, dy: -3, fontWeight: 600,
         }),
       ],
     });
+    const lines = [...new Set(all.map(line))];
     const cumulative = plot({
       width: HALF,
       height: Math.min(460, Math.max(230, 40 + 84 * rows.length)),
       marginRight: 20,
-      x: { label: `${m.name} (${unit}) →`, grid: true },
+      x,
       y: { label: "share of points that took at most this", percent: true, grid: true, domain: [0, 100] },
-      color: { ...colour, legend: all.length > 1 && all.length <= COLOURS.length },
+      color: { domain: lines, range: COLOURS, legend: lines.length > 1 && lines.length <= COLOURS.length },
       marks: [
-        Plot.line(quantiles, { x: "value", y: "share", stroke: "group", strokeWidth: 2 }),
+        Plot.line(quantiles, { x: "value", y: "share", z: "group", stroke: "line", strokeWidth: 2 }),
         Plot.tip(quantiles, Plot.pointer({
           x: "value", y: "share",
           title: (d) => `${d.group}\n${Math.round(d.share * 100)} % took at most ${d.value.toPrecision(5)} ${unit}`,
         })),
       ],
     });
-    return [figure(`${m.name}: how often`, "", histogram), figure(`${m.name}: cumulative`, "", cumulative)];
+    const cut = all.length > rows.length ? `The first ${rows.length} of ${all.length}.` : "";
+    return [figure(`${m.name}: how often`, cut, histogram), figure(`${m.name}: cumulative`, "", cumulative)];
   });
 }
 
+/// The grid that a measure is drawn over: the first that has numbers.
+const numeric_grid = () =>
+  (data.parameters ?? []).find((p) => p.kind === "grid" && (p.values?.length ?? 0) > 2 && !/[|]|bool/.test(p.unit));
+const value_count = (g, m) => g.measures[m.name].n;
+
 /// A measure against the one grid that has numbers, a line for each variant and each value of the other grids.
 function over_grid(groups) {
-  const grid = (data.parameters ?? []).find((p) => p.kind === "grid" && (p.values?.length ?? 0) > 2 && !/[|]|bool/.test(p.unit));
+  const grid = numeric_grid();
   if (grid === undefined) return [];
   const is_time = grid.unit === "s";
-  const x_unit = is_time ? best_unit(grid.values.at(-1).value) : { size: 1, unit: grid.unit };
+  const x_unit = is_time ? best_unit(Math.max(...grid.values.map((v) => v.value))) : { size: 1, unit: grid.unit };
   return (data.measures ?? []).flatMap((m) => {
     const points = groups.flatMap((g) => {
       const s = g.measures[m.name];
       const at = g.grid.find((v) => v.name === grid.name);
       if (!(s?.n > 0) || at === undefined) return [];
       const rest = group_name({ ...g, grid: g.grid.filter((v) => v !== at) });
-      return ["p50", "p99"].map((q) => ({ line: rest, q, x: at.value / x_unit.size, ps: s[`${q}_ps`] }));
+      const bad = g.outcomes.filter((o) => o.what !== "ok").map((o) => `${o.count} ${o.what}`);
+      return ["p50", "p99"].map((q) => ({ line: rest, q, x: at.value / x_unit.size, ps: s[`${q}_ps`], bad: bad.join(", ") }));
     });
     if (points.length === 0) return [];
+    points.sort((a, b) => a.x - b.x);
     const { size, unit } = best_unit(Math.max(...points.map((p) => p.ps)));
     const picture = plot({
       width: WIDE,
@@ -189,18 +210,27 @@ function over_grid(groups) {
       y: { label: `${m.name} (${unit})`, grid: true, zero: true },
       color: { legend: true, domain: [...new Set(points.map((p) => p.line))], range: COLOURS },
       marks: [
-        Plot.line(points, { x: "x", y: (p) => p.ps / size, stroke: "line", z: (p) => `${p.line} ${p.q}`, strokeDasharray: (p) => p.q }),
-        Plot.dot(points, { x: "x", y: (p) => p.ps / size, fill: "line", tip: true, title: (p) => `${p.line} ${p.q}: ${time(p.ps)}` }),
+        ...["p50", "p99"].map((q) =>
+          Plot.line(points.filter((p) => p.q === q), {
+            x: "x", y: (p) => p.ps / size, stroke: "line", strokeDasharray: q === "p99" ? "5 4" : undefined,
+          }),
+        ),
+        Plot.dot(points, {
+          x: "x", y: (p) => p.ps / size, stroke: "line", fill: "var(--back)", strokeWidth: 2, r: 4, tip: true,
+          title: (p) => [`${p.line} ${p.q}: ${time(p.ps)}`, ...(p.bad ? [p.bad] : [])].join("\n"),
+        }),
+        Plot.dot(points.filter((p) => !p.bad), { x: "x", y: (p) => p.ps / size, fill: "line", r: 4 }),
       ],
     });
-    return [figure(`${m.name} over ${grid.name}`, "p50 and p99", picture, true)];
+    const hollow = points.some((p) => p.bad) ? "; a hollow dot: not all of these points went well" : "";
+    return [figure(`${m.name} over ${grid.name}`, `p50, and p99 dashed${hollow}.`, picture, true)];
   });
 }
 
 function phases(groups) {
   if (!(data.lanes?.length > 0)) return [];
-  const bars = groups.slice(0, 12).flatMap((g) => lane_bars(g, data.lanes));
-  if (bars.length === 0) return [];
+  const bars = groups.slice(0, MOST_ROWS).flatMap((g) => lane_bars(g, data.lanes));
+  if (new Set(bars.map((b) => b.title)).size < 2) return []; // a request that nobody took
   const { size, unit } = best_unit(Math.max(...bars.map((b) => b.end)));
   const titles = [...new Set(bars.map((b) => b.title))];
   const shown = [...new Set(bars.map((b) => b.group))];
@@ -217,7 +247,7 @@ function phases(groups) {
     marks: [
       Plot.barX(bars, {
         x1: (b) => b.begin / size, x2: (b) => b.end / size, y: "lane", fy: "group", fill: "title", inset: 0.4,
-        title: (b) => `${b.group}, ${b.lane} path\n${b.title}\nmean ${time(b.mean)}, p99 ${time(b.p99)}`, tip: true,
+        title: (b) => `${b.group}, ${b.lane} path\n${b.title}\nmean ${time(b.mean)}, p99 ${time(b.p99)}; ${b.n} points`, tip: true,
       }),
       Plot.text(bars.filter((b) => (b.end - b.begin) / size > longest * 0.06), {
         x: (b) => (b.begin + b.end) / 2 / size, y: "lane", fy: "group", text: (b) => time(Math.round(b.mean / 1e5) * 1e5),
@@ -228,8 +258,8 @@ function phases(groups) {
   });
   return [
     figure(
-      "Phases of the shutdown",
-      "Two paths begin with the request, the ACK's and WFI's; when both have ended, the host resets the core and turns it off.",
+      "Phases of the handshake",
+      "Two paths begin with the request, the ACK's and WFI's; when both have ended, the host goes on.",
       picture,
       true,
     ),
@@ -241,16 +271,29 @@ function margins(groups, colour) {
     groups.map((g) => ({ m, g, s: g.margins?.[m.name] })).filter(({ s }) => s && (s.n > 0 || s.missed > 0)),
   );
   if (rows.length === 0) return [];
-  const measured = rows.filter(({ s }) => s.n > 0 && s.deadline_ps > 0).map(({ m, g, s }) => ({
-    margin: `${m.title}, ${time(s.deadline_ps)}`, group: g.name, least: (100 * s.min_ps) / s.deadline_ps,
-    median: (100 * s.p50_ps) / s.deadline_ps, most: (100 * s.max_ps) / s.deadline_ps, missed: s.missed,
-  }));
+  const several = (m) => new Set(rows.filter((r) => r.m === m).map(({ s }) => s.deadline_ps)).size > 1;
+  // What nobody came near of is one line, however many groups there are.
+  const of = (m) => rows.filter((r) => r.m === m).map(({ s }) => s);
+  const quiet = (m) => of(m).length > 1 && of(m).every((s) => !s.missed && s.n > 0 && s.min_ps > 0.99 * s.deadline_ps);
+  const sum = (of_what) => of_what.reduce((a, b) => a + b, 0);
+  const together = (m) => {
+    const deadlines = [...new Set(of(m).map((s) => s.deadline_ps))].map((ps) => time(ps)).join(", ");
+    const ends = [Math.min(...of(m).map((s) => s.min_ps)), Math.max(...of(m).map((s) => s.max_ps))];
+    return [m.title, `all ${of(m).length}`, deadlines, left(ends[0]), "–", left(ends[1]), `0 of ${sum(of(m).map((s) => s.n))}`];
+  };
+  const measured = rows
+    .filter(({ m, s }) => s.n > 0 && s.deadline_ps > 0 && !quiet(m))
+    .map(({ m, g, s }) => ({
+      margin: several(m) ? m.title : `${m.title}, ${time(s.deadline_ps)}`, of: time(s.deadline_ps), group: g.name,
+      least: (100 * s.min_ps) / s.deadline_ps, median: (100 * s.p50_ps) / s.deadline_ps, most: (100 * s.max_ps) / s.deadline_ps,
+      missed: s.missed,
+    }));
   const names = [...new Set(measured.map((d) => d.group))];
   const titles = [...new Set(measured.map((d) => d.margin))];
   const widest = Math.max(...names.map((n) => n.length));
   const numbers = table(
     ["", "", "deadline", "least left", "p50", "most", "missed"],
-    rows.map(({ m, g, s }) => [m.title, g.name, time(s.deadline_ps), time(s.min_ps), time(s.p50_ps), time(s.max_ps), `${s.missed} of ${s.n + s.missed}`]),
+    (data.margins ?? []).filter((m) => of(m).length).flatMap((m) => quiet(m) ? [together(m)] : rows.filter((r) => r.m === m).map(({ g, s }) => [m.title, g.name, time(s.deadline_ps), left(s.min_ps), left(s.p50_ps), left(s.max_ps), `${s.missed} of ${s.n + s.missed}`])),
   );
   const picture = () => plot({
     width: WIDE,
@@ -265,7 +308,7 @@ function margins(groups, colour) {
       Plot.link(measured, { x1: "least", x2: "most", y1: "group", y2: "group", fy: "margin", stroke: "group", strokeWidth: 5, strokeOpacity: 0.5 }),
       Plot.dot(measured, {
         x: "median", y: "group", fy: "margin", fill: "group", r: 5, tip: true,
-        title: (d) => `${d.group}: ${d.margin}\nleast ${d.least.toFixed(1)} %, median ${d.median.toFixed(1)} %, most ${d.most.toFixed(1)} %; missed ${d.missed} times`,
+        title: (d) => `${d.group}: ${d.margin}${d.margin.endsWith(d.of) ? "" : `, ${d.of}`}\nleast ${d.least.toFixed(1)} %, median ${d.median.toFixed(1)} %, most ${d.most.toFixed(1)} %; missed ${d.missed} times`,
       }),
       Plot.text(titles, { fy: (d) => d, text: (d) => d, frameAnchor: "top-left", lineAnchor: "bottom", dy: -3, fontWeight: 600 }),
       Plot.ruleX([0], { stroke: "var(--bad)", strokeWidth: 2 }),
@@ -340,6 +383,8 @@ function explore() {
   const { classes = [], matrix = [], stories = [], findings = [] } = data;
   const used = classes.filter((_, i) => matrix.some((row) => row.counts[i] > 0));
   const kinds = matrix.map((row) => row.kind);
+  const struck = findings.filter(([ps, kind]) => ps > 0 && kinds.includes(kind));
+  const striking = kinds.filter((k) => struck.some(([, kind]) => kind === k));
   const cells = matrix.flatMap((row) =>
     classes.map((outcome, i) => ({ kind: row.kind, outcome, count: row.counts[i] })).filter((c) => used.includes(c.outcome)),
   );
@@ -366,19 +411,18 @@ function explore() {
   });
   // Everything happens in bursts, with nothing for long in between: one place for each instant, and the time where a
   // burst begins.
-  const struck = findings.filter(([ps, kind]) => ps > 0 && kinds.includes(kind));
   const instants = [...new Set(struck.map(([ps]) => ps))].sort((a, b) => a - b);
   const place = new Map(instants.map((ps, i) => [ps, i]));
   const points = struck.map(([ps, kind, outcome]) => ({ at: place.get(ps), ps, kind, outcome }));
   const begins = burst_beginnings(instants);
   const when = plot({
     width: WIDE,
-    height: 84 + 22 * kinds.length,
+    height: 84 + 22 * striking.length,
     marginLeft: 220,
     marginTop: 40,
     marginBottom: 14,
     x: { axis: null, domain: [-1, instants.length] },
-    y: { label: null, domain: kinds, grid: true },
+    y: { label: null, domain: striking, grid: true },
     color: { domain: used, range: used.map((c) => OUTCOMES[classes.indexOf(c)]), legend: true },
     marks: [
       Plot.ruleX(begins, { x: (i) => i - 0.5, strokeOpacity: 0.35 }),
@@ -403,7 +447,7 @@ function explore() {
   return [
     ...section("What came of each fault", figure(`${data.points} points, by outcome`, "", counts, true)),
     ...section("When it strikes", points.length ? figure("Every point", "From left to right in the order of time, a column an instant; a line where a burst begins.", when, true) : []),
-    ...section("Stories", told.length ? table(["outcome", "points", "what happened", "for example", "file"], told, "words") : []),
+    ...section("Stories", told.length ? table(["outcome", "points", "what happened", "for example", "file"], told, "words stories") : []),
   ];
 }
 // mildest first, as in docs/studies-format.md

@@ -6,10 +6,39 @@ export function best_unit(ps) {
   return { size: 1e3, unit: "ns" };
 }
 
-/// "variant, parameter=value": what sets a group apart.
+/// "variant, parameter=value": what sets a group apart; parameters by the end of their name if no other ends so.
 export function group_name(group) {
-  const parts = [group.variant, ...group.grid.map((g) => `${g.name}=${g.text}`)];
+  const ends = group.grid.map((g) => g.name.split(".").at(-1));
+  const short = (g, i) => (ends.indexOf(ends[i]) === ends.lastIndexOf(ends[i]) ? ends[i] : g.name);
+  const parts = [group.variant, ...group.grid.map((g, i) => `${short(g, i)}=${g.text}`)];
   return parts.filter((p) => p !== "" && p !== undefined).join(", ") || "all points";
+}
+
+/// Edges of bins that all groups share: equal ones, or in equal ratios if the values lie far apart. The fewer values,
+/// the fewer bins.
+export function shared_edges(low, high, values) {
+  const count = Math.max(24, Math.min(60, Math.ceil(4 * Math.sqrt(values))));
+  if (!(high > low)) return { edges: [low * 0.99, low * 1.01 + 1], log: false };
+  const log = low > 0 && high / low > 50;
+  const at = (i) => (log ? low * (high / low) ** (i / count) : low + ((high - low) * i) / count);
+  return { edges: Array.from({ length: count + 1 }, (_, i) => at(i)), log };
+}
+
+/// A histogram's counts in other bins: what falls into two is split as evenly as it was.
+export function rebinned({ edges_ps, counts }, edges) {
+  const to = new Array(edges.length - 1).fill(0);
+  counts.forEach((count, i) => {
+    const [low, high] = [edges_ps[i], edges_ps[i + 1]];
+    for (let b = 0; b < to.length && count > 0; ++b) {
+      const last = b === to.length - 1;
+      if (high === low) {
+        if (edges[b] <= low && (low < edges[b + 1] || last)) return void (to[b] += count);
+      } else {
+        to[b] += (count * Math.max(0, Math.min(high, edges[b + 1]) - Math.max(low, edges[b]))) / (high - low);
+      }
+    }
+  });
+  return to;
 }
 
 /// Indices of the times that come after a pause which is long beside all that lies between two pauses.
@@ -38,7 +67,7 @@ export function lane_bars(group, lanes) {
       const s = group.phases?.[name];
       if (!(s?.n > 0)) continue;
       const clean = title.replace(/^.*→\s*/, "");
-      bars.push({ group: group.name, lane, title: clean, begin: at, end: at + s.mean_ps, mean: s.mean_ps, p99: s.p99_ps });
+      bars.push({ group: group.name, lane, title: clean, begin: at, end: at + s.mean_ps, mean: s.mean_ps, p99: s.p99_ps, n: s.n });
       at += s.mean_ps;
     }
     joined = Math.max(joined, at);

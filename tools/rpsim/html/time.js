@@ -10,10 +10,11 @@ const UNITS = [
 ];
 
 /// "871.663 µs": a span of time in the unit that gives it one to three digits before the point.
-export function duration(ps, digits = 3) {
+export function duration(ps, digits = 3, trim = true) {
   if (ps === 0) return "0";
   const [size, unit] = UNITS.find(([size]) => Math.abs(ps) >= size) ?? UNITS.at(-1);
-  return `${trimmed((ps / size).toFixed(digits))} ${unit}`;
+  const text = (ps / size).toFixed(digits);
+  return `${trim ? trimmed(text) : text} ${unit}`;
 }
 
 const trimmed = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);

@@ -74,7 +74,9 @@ phase_reader::phase_reader(const vocabulary& events) {
 
 void phase_reader::on_event(const event& e) {
   for (const sought& s : sought_) {
-    if (times_[s.what] && (!s.latest || times_[seen])) continue;
+    if (times_[s.what] && !s.latest) continue;
+    // Firmware sleeps before it closes down, and after the command has returned; it parks in between.
+    if (s.latest && (times_[seen] || times_[done] || (!times_[answered] && !times_[returned]))) continue;
     if (s.after != s.what && !times_[s.after]) continue;
     if (!s.event.matches(e)) continue;
     times_[s.what] = static_cast<std::int64_t>(e.time.value());
@@ -107,6 +109,7 @@ std::vector<std::optional<std::int64_t>> phase_reader::phases() const {
   const auto park = along({sent, received, acts, closed, returned, wfi}, at(asked));
   std::optional<std::int64_t> both = at(noticed) ? at(noticed) : at(answered);
   if (both && at(seen) && at(wfi)) both = std::max(*both, *at(wfi));
+  if (wfi_limit_ != 0 && !at(seen)) both.reset();  // the poll gave up: nothing was joined
   const auto join = along({seen, reset, off, done}, both);
   std::vector<std::optional<std::int64_t>> all = ack;
   all.insert(all.end(), park.begin(), park.end());

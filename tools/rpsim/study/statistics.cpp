@@ -5,6 +5,11 @@
 
 namespace rpsim::tool {
 
+namespace {
+constexpr double WIDE =
+    50;  // the largest by the smallest value: beyond that, equal bins show one peak and nothing else
+}  // namespace
+
 statistics::statistics(std::vector<std::int64_t> values) : sorted(std::move(values)) { std::ranges::sort(sorted); }
 
 std::int64_t statistics::percentile(double share) const {
@@ -48,15 +53,21 @@ std::optional<double> statistics::named(std::string_view name) const {
 statistics::histogram statistics::bins(std::size_t most) const {
   histogram h;
   if (sorted.empty()) return h;
-  h.low = sorted.front();
-  const std::int64_t span = sorted.back() - h.low;
-  if (span == 0) {
-    h.counts = {n()};
-    return h;
+  const auto low = static_cast<double>(sorted.front()), high = static_cast<double>(sorted.back());
+  const bool ratios = low > 0 && high / low > WIDE;
+  h.edges = {sorted.front()};
+  for (std::size_t i = 1; i <= most; ++i) {
+    const double share = static_cast<double>(i) / static_cast<double>(most);
+    const double edge = ratios ? low * std::pow(high / low, share) : low + (high - low) * share;
+    const std::int64_t next = i == most ? sorted.back() : std::llround(edge);
+    if (next > h.edges.back()) h.edges.push_back(next);
   }
-  h.width = span / static_cast<std::int64_t>(most) + 1;
-  h.counts.resize(static_cast<std::size_t>(span / h.width) + 1);
-  for (const std::int64_t v : sorted) ++h.counts[static_cast<std::size_t>((v - h.low) / h.width)];
+  if (h.edges.size() == 1) h.edges.push_back(sorted.back());
+  h.counts.resize(h.edges.size() - 1);
+  for (const std::int64_t v : sorted) {
+    const auto above = std::ranges::upper_bound(h.edges, v) - h.edges.begin();
+    ++h.counts[std::min(static_cast<std::size_t>(above), h.counts.size()) - 1];
+  }
   return h;
 }
 

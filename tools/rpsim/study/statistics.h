@@ -22,10 +22,10 @@ struct statistics {
   std::optional<double> named(std::string_view name) const;
 
   struct histogram {
-    std::int64_t low = 0, width = 0;  // width 0: every value is `low`
+    std::vector<std::int64_t> edges;  // one more than counts; the last bin has both of its own
     std::vector<std::uint64_t> counts;
   };
-  /// Equal bins from the smallest to the largest value.
+  /// Equal bins from the smallest to the largest value; of values that lie far apart, bins in equal ratios.
   histogram bins(std::size_t most) const;
 
   std::vector<std::int64_t> sorted;

@@ -100,7 +100,7 @@ json statistics_json(const statistics& s) {
          {"deviation_ps", whole(s.deviation())}};
   for (int i = 0; i <= QUANTILES; ++i) j["quantiles_ps"].push_back(s.percentile(i / double{QUANTILES}));
   const statistics::histogram h = s.bins(MOST_BINS);
-  j["histogram"] = {{"low_ps", h.low}, {"width_ps", h.width}, {"counts", h.counts}};
+  j["histogram"] = {{"edges_ps", h.edges}, {"counts", h.counts}};
   return j;
 }
 
@@ -292,14 +292,6 @@ std::string time_text(const json& ps) {
   return value < 0 ? "-" + text : text;
 }
 
-std::string group_title(const json& g) {
-  std::string t = g.at("variant");
-  for (const json& v : g.at("grid"))
-    t +=
-        fmt::format("{}{}={}", t.empty() ? "" : ", ", v.at("name").get<std::string>(), v.at("text").get<std::string>());
-  return t;
-}
-
 /// Columns as wide as their widest cell; the first to the left, the others to the right.
 std::string aligned(const std::vector<std::vector<std::string>>& rows, const std::string& indent) {
   std::vector<std::size_t> width;
@@ -316,6 +308,51 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows, const std
     out += line + '\n';
   }
   return out;
+}
+
+/// To the microsecond: of 5 s, what is left is told by the last digits.
+std::string left_text(const json& ps) {
+  constexpr std::int64_t SECOND = 1'000'000'000'000;
+  if (ps.is_null() || std::abs(ps.get<std::int64_t>()) < SECOND) return time_text(ps);
+  return fmt::format("{:.6f} s", ps.get<double>() / SECOND);
+}
+
+/// `deinit_time` for m4f.fw.deinit_time, unless another one that varies ends so.
+std::string group_title(const json& g) {
+  const auto last = [](const std::string& name) { return name.substr(name.rfind('.') + 1); };
+  std::string t = g.at("variant");
+  for (const json& v : g.at("grid")) {
+    const std::string name = v.at("name");
+    const auto ends_so = [&](const json& other) { return last(other.at("name")) == last(name); };
+    const bool alone = std::ranges::count_if(g.at("grid"), ends_so) == 1;
+    t += fmt::format("{}{}={}", t.empty() ? "" : ", ", alone ? last(name) : name, v.at("text").get<std::string>());
+  }
+  return t;
+}
+
+/// What is left of a deadline, a row for each group; in one line where nobody came near it.
+std::string margin_text(const json& groups, const json& name) {
+  std::vector<std::vector<std::string>> rows{{name.at("title"), "n", "missed", "deadline", "least", "p50", "most"}};
+  double least = 1;
+  for (const json& g : groups) {
+    const auto m = g.at("margins").find(name.at("name").get<std::string>());
+    if (m == g.at("margins").end()) continue;
+    const json& s = *m;
+    const bool any = s.at("n") != 0, missed = s.at("missed") != 0;
+    least = missed ? 0
+            : any  ? std::min(least, s.at("min_ps").get<double>() / s.at("deadline_ps").get<double>())
+                   : least;
+    rows.push_back({group_title(g),
+                    fmt::format("{}", s.at("n").get<std::uint64_t>() + s.at("missed").get<std::uint64_t>()),
+                    fmt::format("{}", s.at("missed").get<std::uint64_t>()), time_text(s.at("deadline_ps")),
+                    left_text(s.at("min_ps")), left_text(s.at("p50_ps")), left_text(s.at("max_ps"))});
+  }
+  constexpr double NOBODY_CAME_NEAR = 0.99;
+  if (rows.size() == 1) return {};
+  if (rows.size() > 2 && least >= NOBODY_CAME_NEAR)
+    return fmt::format("\n  {}: never less than {:.2f} %\n", name.at("title").get<std::string>(),
+                       std::floor(1e4 * least) / 100);
+  return fmt::format("\n{}", aligned(rows, "  "));
 }
 
 std::vector<std::string> statistics_row(const std::string& name, const json& s) {
@@ -338,26 +375,35 @@ std::string table_text(const json& j, bool colour) {
                      text(j["platform"]), j["seed"].get<std::uint64_t>(), text(j["vary_from"]),
                      j["points"]["done"].get<std::uint64_t>(), j["points"]["planned"].get<std::uint64_t>());
   for (const json& p : j["parameters"]) out += fmt::format("  {}: {}\n", text(p["name"]), text(p["text"]));
-  for (const json& g : j["groups"]) {
-    const std::string title = group_title(g);
-    out += "\n";
-    if (!title.empty()) out += fmt::format("{}{}{}\n", bold, title, plain);
-    std::vector<std::vector<std::string>> rows{{"", "n", "min", "p50", "p90", "p99", "p99.9", "max", "mean"}};
-    for (const auto& [name, s] : g["measures"].items()) rows.push_back(statistics_row(name, s));
-    for (const auto& [name, s] : g["margins"].items()) {
-      rows.push_back(statistics_row(name, s));
-      if (s["missed"] != 0)
-        rows.back()[0] += fmt::format(" ({} of {} missed)", s["missed"].get<std::uint64_t>(),
-                                      s["missed"].get<std::uint64_t>() + s["n"].get<std::uint64_t>());
+  for (const json& m : j["measures"]) {
+    std::vector<std::vector<std::string>> rows{{m["name"], "n", "min", "p50", "p90", "p99", "p99.9", "max", "mean"}};
+    for (const json& g : j["groups"]) {
+      const auto s = g["measures"].find(text(m["name"]));
+      if (s != g["measures"].end()) rows.push_back(statistics_row(group_title(g), *s));
     }
-    if (rows.size() > 1) out += aligned(rows, "  ");
+    out += '\n';
+    out += aligned(rows, "  ");
+  }
+  for (const json& m : j["margins"]) out += margin_text(j["groups"], m);
+  out += "\n";
+  std::vector<std::vector<std::string>> ends;
+  for (const json& g : j["groups"]) {
     std::string counts;
     for (const json& o : g["outcomes"]) {
       const std::string what = o["what"];
       counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", what, o["count"].get<std::uint64_t>());
       if (what != "ok") counts += fmt::format(" (first: point {})", o["first_point"].get<std::uint64_t>());
     }
-    out += fmt::format("  outcomes: {}\n", counts.empty() ? "none" : counts);
+    ends.push_back({group_title(g), counts.empty() ? "none" : counts});
+  }
+  const auto same = [&](const auto& e) { return e[1] == ends.front()[1]; };
+  if (!ends.empty() && std::ranges::all_of(ends, same)) {
+    out += fmt::format("  outcomes: {}{}\n", ends.front()[1], ends.size() > 1 ? " each" : "");
+  } else {
+    std::size_t width = 0;
+    for (const auto& e : ends) width = std::max(width, e[0].size());
+    out += "  outcomes\n";
+    for (const auto& e : ends) out += fmt::format("  {:<{}}  {}\n", e[0], width, e[1]);
   }
   // Where the time goes: the mean of each phase, a column for each group; of many groups the page has the picture.
   constexpr std::size_t MOST_COLUMNS = 6;
