@@ -233,6 +233,15 @@ TEST_F(rpsim_program, standard_output_belongs_to_what_was_asked_for) {
   EXPECT_EQ(json::parse(rpsim({"run", "--json", "-", K3 + "auto-boot.yaml"}).out)["schema"], "rpsim-summary-1");
 }
 
+TEST_F(rpsim_program, studies_among_scenarios_are_left_out) {
+  const std::string study = RPSIM_SOURCE_DIR "/scenarios/studies/ack-order.yaml";
+  const auto r = rpsim({"run", "-q", study, K3 + "stop-once.yaml"});
+  EXPECT_EQ(r.status, 0) << r.out;
+  EXPECT_THAT(r.err, HasSubstr("ack-order.yaml: left out, a study: `rpsim study` runs it\n"));
+  EXPECT_THAT(r.out, HasSubstr("PASS  stop-once"));
+  EXPECT_EQ(rpsim({"run", "-q", study}).status, 2);
+}
+
 TEST_F(rpsim_program, several_scenarios_have_a_verdict_each_and_files_each) {
   const auto r = rpsim(
       {"run", "-q", "--trace", file("t.jsonl"), K3 + "auto-boot.yaml", K3 + "boot-and-echo.yaml", "/nowhere.yaml"});

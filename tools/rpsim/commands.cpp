@@ -168,10 +168,17 @@ run_report run_in_child(const std::string& file, const run_options& o, const res
 }
 
 int run(const run_command_options& o, const resources& where) {
-  const std::vector<std::string> files = expand(o.files, o.point.has_value());
+  std::vector<std::string> files = expand(o.files, o.point.has_value());
   if (files.empty()) {
     error("no scenario in what was given");
     return 2;
+  }
+  // A pattern that matches scenarios matches studies beside them, too.
+  const auto studies =
+      std::stable_partition(files.begin(), files.end(), [](const std::string& f) { return f == "-" || !is_study(f); });
+  if (!o.point && studies != files.begin()) {
+    for (auto f = studies; f != files.end(); ++f) say(stderr, *f + ": left out, a study: `rpsim study` runs it\n");
+    files.erase(studies, files.end());
   }
   const bool several = files.size() > 1;
   const run_options& r = o.run;

@@ -274,8 +274,8 @@ void run_built(run_report& report, simulation& sim, const scenario& s, const run
   report.scenario = s.name;
   report.purpose = s.purpose;
   report.platform = s.platform.text;
-  for (const std::string& label : sim.left_native())
-    fmt::print(stderr, "{}: {} has no Arm engine and runs natively\n", report.file, label);
+  if (const auto& left = sim.left_native(); !left.empty())
+    fmt::print(stderr, "{}: no Arm engine for {}: native\n", report.file, fmt::join(left, ", "));
   writers files(sim.events(), s, options, where, sim, report);
   play();
   judge(report, sim, s);

@@ -351,7 +351,12 @@ void simulation::begin() {
 
 bool simulation::run_until(const sc_core::sc_time& when) {
   const sc_core::sc_time now = sc_core::sc_time_stamp();
-  if (when > now) sc_core::sc_start(std::min(when, scenario_.limit) - now, sc_core::SC_RUN_TO_TIME);
+  if (when > now) {
+    const sc_core::sc_time on = std::min(when, scenario_.limit) - now;
+    horizon_.cancel();
+    horizon_.notify(on);  // to the picosecond: not for the notifier
+    sc_core::sc_start(on, sc_core::SC_RUN_TO_TIME);
+  }
   return !over() && when < scenario_.limit;
 }
 

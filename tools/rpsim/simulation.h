@@ -156,6 +156,7 @@ class simulation final : private trace_sink, private system_view {
   std::unique_ptr<boot_loader> loader_;
   std::unique_ptr<host_session> session_;
   std::unique_ptr<host_life> life_;
+  sc_core::sc_event horizon_;  // where the run stops next: pending, so that no core runs ahead of it
   std::unique_ptr<checks> checks_;
   std::unique_ptr<invariants> invariants_;
   std::map<std::string, memory*> watched_;                            // by watch name

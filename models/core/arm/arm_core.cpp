@@ -15,6 +15,8 @@ constexpr std::uint32_t CHUNK_BYTES = 1 << 20;
 /// each other.
 constexpr unsigned SETTLING_DELTAS = 8;
 constexpr unsigned MOST_CORES = 16;
+/// Without a wait. Bounded: where nothing else is to happen, the time limit of a run still ends it.
+constexpr unsigned QUANTA_IN_A_ROW = 64;
 }  // namespace
 
 arm_core::arm_core(sc_core::sc_module_name name, sim_context& context, const dt::node& node, arm_profile profile)
@@ -170,19 +172,22 @@ bool arm_core::others_at_work() {
   return deltas != 0;
 }
 
-/// How many cycles to run now: up to the next thing that happens in the simulation. 0: waited instead.
+/// How many cycles to run now: a quantum, or less to the next thing that happens in the simulation. Where that is
+/// further away, the core runs on without a wait: nobody else would have anything to do. 0: waited instead.
 std::uint64_t arm_core::budget() {
   if (ahead_ == sc_core::SC_ZERO_TIME && !settled_ && others_at_work()) {
     settled_ = true;  // asked once an instant
     return 0;
   }
   settled_ = false;
-  const sc_core::sc_time limit = std::min(quantum_time_, sc_core::sc_time_to_pending_activity());
+  const sc_core::sc_time limit =
+      std::min(quantum_time_ * static_cast<double>(QUANTA_IN_A_ROW), sc_core::sc_time_to_pending_activity());
   if (ahead_ != sc_core::SC_ZERO_TIME && ahead_ >= limit) {
     catch_up();
     return 0;
   }
-  return std::max<std::uint64_t>(1, (std::max(limit, ahead_) - ahead_).value() / cycle().value());
+  const sc_core::sc_time now = std::min(quantum_time_, std::max(limit, ahead_) - ahead_);
+  return std::max<std::uint64_t>(1, now.value() / cycle().value());
 }
 
 // ---- memory

@@ -5,8 +5,8 @@
 //
 // Time: instructions run ahead of simulated time, never further than the next thing that is to happen in the
 // simulation, nor than the quantum; every access to something that is not plain memory waits for simulated time to
-// catch up first. So the quantum bounds how long the simulator goes without looking up, and changes nothing that can be
-// seen.
+// catch up first. After each quantum the core looks up; while nothing else is to happen it goes on, without a wait. So
+// the quantum changes nothing that can be seen.
 
 #include <cstdint>
 #include <memory>

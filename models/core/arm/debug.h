@@ -1,7 +1,7 @@
 #pragma once
 // A core that executes instructions, as a debugger sees it. Everything here is called between two slices of the
-// simulation, when every core stands between two instructions; a core may be ahead of simulated time by its quantum,
-// but not where it has stopped by itself.
+// simulation, when every core stands between two instructions; a core may be ahead of simulated time by a straight run
+// of them, but not where it has stopped by itself.
 
 #include <cstddef>
 #include <cstdint>
