@@ -1,6 +1,7 @@
 #include "tools/rpsim/yaml_reader.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -41,6 +42,9 @@ tl::expected<std::string, problem> read_input(const std::string& path, std::stri
     text.assign(std::istreambuf_iterator<char>(std::cin), {});
     return text;
   }
+  std::error_code unknown;
+  if (std::filesystem::is_directory(path, unknown))
+    return tl::unexpected(problem{path, {}, fmt::format("this is a directory, not a {} file", what)});
   std::ifstream in(path);
   if (!in || !in.good()) return tl::unexpected(problem{path, {}, fmt::format("there is no such {} file", what)});
   text.assign(std::istreambuf_iterator<char>(in), {});

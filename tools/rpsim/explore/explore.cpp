@@ -361,26 +361,28 @@ void result::tell(double seconds) {
     out.write(text);
     out.check();
   };
-  const json document = to_document(seconds);
-  write("explore.json", document.dump(1) + "\n");
-  write("explore.csv", csv());
-  bool page = true;
-  try {
-    const page_template parts = load_page(where_, "study");
-    output html((fs::path(o_.directory) / "explore.html").string());
-    write_page(html, parts, fmt::format("{}, explored", document.value("scenario", o_.file)), document.dump());
-    html.check();
-  } catch (const cannot_write& e) {
-    page = false;
-    warn(e.what());
-  }
-  output out("-");
+  output out("-");  // first: a disk that is full must not take the result with it
   out.write(table());
   if (pairs_ != 0)
     out.print("\n{} of {} pairs of faults tried, in {} runs; {} of them all lead through a state of another run\n",
               pairs_, pairs_possible_, pair_runs_, pairs_same_);
   out.print("\n{} points in {:.2f} s: {:.0f} points a second\n", found_.size(), seconds,
             seconds > 0 ? static_cast<double>(found_.size()) / seconds : 0);
+  out.flush();
+  const json document = to_document(seconds);
+  write("explore.json", document.dump(1) + "\n");
+  write("explore.csv", csv());
+  std::optional<page_template> page;
+  try {
+    page = load_page(where_, "study");
+  } catch (const cannot_write& e) {
+    warn(e.what());
+  }
+  if (page) {
+    output html((fs::path(o_.directory) / "explore.html").string());
+    write_page(html, *page, fmt::format("{}, explored", document.value("scenario", o_.file)), document.dump());
+    html.check();
+  }
   out.print("{}/explore.json, explore.csv{}\n", o_.directory, page ? ", explore.html" : "");
 }
 
@@ -531,7 +533,10 @@ int explore(const explore_options& given, const resources& where) {
   }
   all.add(std::move(jobs), std::move(found));
   all.tell(std::chrono::duration<double>(steady_clock::now() - start).count());
-  if (interrupted != 0) return 1;
+  if (interrupted != 0) {
+    warn("stopped: the table has the points that were run until then");
+    return 128 + SIGINT;
+  }
   return all.any_broken() ? 3 : 0;
 }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -117,13 +118,16 @@ class coordinator {
       file.write(summary.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
       file.check();
     }
+    std::optional<page_template> page;
     try {
-      const page_template page = load_page(where_, "study");
-      output html(directory_ + "/study.html");
-      write_page(html, page, study_.name, summary.dump(-1, ' ', false, json::error_handler_t::replace));
-      html.check();
+      page = load_page(where_, "study");
     } catch (const cannot_write& e) {
       warn(e.what());  // the table and the files are there all the same
+    }
+    if (page) {
+      output html(directory_ + "/study.html");
+      write_page(html, *page, study_.name, summary.dump(-1, ' ', false, json::error_handler_t::replace));
+      html.check();
     }
     output out("-");
     out.write(table_text(summary, options_.colour));
@@ -134,7 +138,7 @@ class coordinator {
         warn(fmt::format("nothing asked for {} after {}: it cannot have had an effect", layout_->settings[i],
                          study_.vary_from.text));
     }
-    if (stopped_) return 130;
+    if (stopped_) return 128 + SIGINT;
     std::uint64_t all = 0, lost = 0;
     for (std::size_t v = 0; v < study_.variants.size(); ++v) {
       for (const job_range& r : to_do(v, all)) lost += r.count;
