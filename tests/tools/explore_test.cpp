@@ -93,6 +93,11 @@ TEST_F(explore_program, every_story_but_the_good_ones_has_a_file_that_replays_it
   EXPECT_THAT(classes, testing::IsSupersetOf({"stuck", "oops", "invariant"}));
 }
 
+TEST_F(explore_program, what_is_not_given_back_is_counted) {
+  const auto r = rpsim({"explore", RPSIM_SOURCE_DIR "/scenarios/k3/recovery.yaml", "--kinds", "nack", "-o", path("a")});
+  EXPECT_THAT(r.out, HasSubstr("not given back: 2 carveouts of remoteproc0, device mcu_m4fss0_core0 by host 12;"));
+}
+
 TEST_F(explore_program, finds_the_same_whatever_the_number_of_workers) {
   for (const char* workers : {"1", "3"}) {
     ASSERT_EQ(rpsim({"explore", stop_, "--kinds", "nack,wake", "-j", workers, "-o", path(workers)}).status, 0);

@@ -198,6 +198,9 @@ TEST_F(study_program, bad_input_is_refused_with_its_place) {
   EXPECT_THAT(why("measure: [shutdwon]\n"), HasSubstr("did you mean 'shutdown'?"));
   EXPECT_THAT(why("questions: [\"p50(shutdwon) < 1s\"]\n"), HasSubstr("did you mean 'shutdown'?"));
   EXPECT_FALSE(fs::exists(file("bad/results.sqlite")));
+  const auto directory = run(file("."), "bad");
+  EXPECT_EQ(directory.status, 2);
+  EXPECT_THAT(directory.err, HasSubstr("this is a directory, not a study file"));
 }
 
 TEST_F(study_program, a_point_that_runs_out_of_time_is_reported_and_the_others_go_on) {
@@ -235,6 +238,26 @@ TEST_F(study_program, finds_the_boundary_and_says_what_is_beyond_it) {
   EXPECT_LT(found["value"].get<double>(), 3e9);
   EXPECT_THAT(found["reason"].get<std::string>(), HasSubstr("ETIMEDOUT"));
   EXPECT_LE(found["trials"].size(), 13u);  // bisection: 1001 values
+}
+
+TEST_F(study_program, firmware_that_idles_has_not_parked_and_what_gave_up_was_not_joined) {
+  const auto phases = [&](const std::string& shutdown) {
+    const auto r = run(study("vary_from: 99ms\nparams: { m4f.fw.shutdown: " + shutdown + " }\n"), shutdown);
+    EXPECT_EQ(r.err, "");
+    return json::parse(content(shutdown + "/study.json"))["groups"][0]["phases"];
+  };
+  const json parked = phases("ack-after-deinit"), idle = phases("never-acks");
+  EXPECT_TRUE(parked.contains("wfi.parking") && parked.contains("join.return")) << parked;
+  EXPECT_TRUE(idle.contains("wfi.queued")) << idle;
+  EXPECT_FALSE(idle.contains("wfi.parking") || idle.contains("join.return")) << idle;
+}
+
+TEST_F(study_program, a_deadline_that_nobody_came_near_is_one_line) {
+  const auto r = run(study("vary_from: 99ms\nparameters: { ack_delay: [50us, 90us] }\n"), "near");
+  EXPECT_THAT(r.out, HasSubstr("left of the wait for the ACK: never less than 99.9"));
+  EXPECT_THAT(r.out, HasSubstr("ack_delay=50us  1"));
+  const auto late = run(study("vary_from: 99ms\nparameters: { ack_delay: [50us, 4.9s] }\n"), "far");
+  EXPECT_THAT(late.out, testing::ContainsRegex("ack_delay=4.9s +1 +0 +5.000 s +99\\.[0-9]+ ms"));
 }
 
 TEST_F(study_program, sensitivity_names_the_parameter_that_matters) {

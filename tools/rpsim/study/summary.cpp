@@ -330,6 +330,11 @@ std::string group_title(const json& g) {
   return t;
 }
 
+std::string row_title(const json& g) {
+  const std::string title = group_title(g);
+  return title.empty() ? "all" : title;
+}
+
 /// What is left of a deadline, a row for each group; in one line where nobody came near it.
 std::string margin_text(const json& groups, const json& name) {
   std::vector<std::vector<std::string>> rows{{name.at("title"), "n", "missed", "deadline", "least", "p50", "most"}};
@@ -379,7 +384,7 @@ std::string table_text(const json& j, bool colour) {
     std::vector<std::vector<std::string>> rows{{m["name"], "n", "min", "p50", "p90", "p99", "p99.9", "max", "mean"}};
     for (const json& g : j["groups"]) {
       const auto s = g["measures"].find(text(m["name"]));
-      if (s != g["measures"].end()) rows.push_back(statistics_row(group_title(g), *s));
+      if (s != g["measures"].end()) rows.push_back(statistics_row(row_title(g), *s));
     }
     out += '\n';
     out += aligned(rows, "  ");
