@@ -48,10 +48,12 @@ struct handler_bits {
   unsigned exception, active, pending;
 };
 constexpr unsigned NO_BIT = 31;
-constexpr handler_bits HANDLERS[] = {{nvic::MEM_MANAGE, 0, 13},  {nvic::BUS_FAULT, 1, 14},
-                                     {nvic::USAGE_FAULT, 3, 12}, {nvic::SVCALL, 7, 15},
-                                     {nvic::PENDSV, 10, NO_BIT}, {nvic::SYSTICK, 11, NO_BIT}};
+constexpr handler_bits HANDLERS[] = {
+    {nvic::MEM_MANAGE, 0, 13},  {nvic::BUS_FAULT, 1, 14},    {nvic::USAGE_FAULT, 3, 12},      {nvic::SVCALL, 7, 15},
+    {nvic::PENDSV, 10, NO_BIT}, {nvic::SYSTICK, 11, NO_BIT}, {nvic::DEBUG_MONITOR, 8, NO_BIT}};
 constexpr std::uint32_t SHCSR_ENABLES = 7U << 16;
+// TRCENA, MON_REQ, MON_EN; the rest is for a debugger that halts, or steps.
+constexpr std::uint32_t DEMCR_STORED = 0x01090000, DEMCR_MON_EN = 1U << 16, DEMCR_MON_PEND = 1U << 17;
 constexpr std::uint32_t FPCCR_ASPEN_LSPEN = 0xC0000000, FPCCR_BITS = 0xC000017B, FPDSCR_BITS = 0x07C00000;
 constexpr int THREAD_PRIORITY = 256;  // below every exception
 }  // namespace
@@ -69,6 +71,7 @@ nvic::nvic(sc_core::sc_module_name name, sim_context& context, const std::string
       lines_(*this, "irq", 0, INPUTS, [this](unsigned irq, bool level) { level_changed(irq, level); }) {
   define_scs();
   define_faults();
+  define_debug();
   if (has_.mpu) define_mpu();
   if (has_.fpu) define_fpu();
   define_dwt();
@@ -157,7 +160,6 @@ void nvic::define_scs() {
     scs_.set(SHPR, v & priority_mask_, i);
     changed_();
   });
-  scs_.add(DEMCR, "DEMCR", access::rw);
   scs_.add(STIR, "STIR", access::wo).on_write([this](unsigned, std::uint32_t v) {
     if ((v & 0x1FF) < INPUTS) set_pending(EXTERNAL + (v & 0x1FF));
   });
@@ -177,6 +179,24 @@ void nvic::define_faults() {
   scs_.add(BFAR, "BFAR", access::rw);
   scs_.add(CPACR, "CPACR", access::rw);
 }
+
+void nvic::define_debug() {
+  scs_.add(DFSR, "DFSR", access::rw).on_write([this](unsigned, std::uint32_t v) {
+    scs_.set(DFSR, scs_.get(DFSR) & ~v);
+  });
+  scs_.add(DEMCR, "DEMCR", access::rw)
+      .on_read([this](unsigned) { return scs_.get(DEMCR) | (pending_[DEBUG_MONITOR] ? DEMCR_MON_PEND : 0); })
+      .on_write([this](unsigned, std::uint32_t v) {
+        scs_.set(DEMCR, v & DEMCR_STORED);
+        if ((v & DEMCR_MON_PEND) != 0) {
+          set_pending(DEBUG_MONITOR);
+        } else {
+          clear_pending(DEBUG_MONITOR);
+        }
+      });
+}
+
+bool nvic::monitor_enabled() const { return (scs_.get(DEMCR) & DEMCR_MON_EN) != 0; }
 
 void nvic::define_mpu() {
   scs_.add(MPU_TYPE, "MPU_TYPE", access::ro, MPU_REGIONS << 8);

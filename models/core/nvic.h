@@ -33,6 +33,7 @@ class nvic final : public sc_core::sc_module {
     BUS_FAULT = 5,
     USAGE_FAULT = 6,
     SVCALL = 11,
+    DEBUG_MONITOR = 12,
     PENDSV = 14,
     SYSTICK = 15,
     EXTERNAL = 16
@@ -44,6 +45,7 @@ class nvic final : public sc_core::sc_module {
     SHCSR = 0xD24,
     CFSR = 0xD28,  // MMFSR, BFSR, UFSR
     HFSR = 0xD2C,
+    DFSR = 0xD30,
     MMFAR = 0xD34,
     BFAR = 0xD38,
     CPACR = 0xD88,
@@ -107,6 +109,8 @@ class nvic final : public sc_core::sc_module {
   /// Whether an MPU register was written since this was last asked.
   bool take_mpu_written() { return std::exchange(mpu_written_, false); }
   bool any_pending() const { return pending_count_ != 0; }
+  /// DEMCR.MON_EN.
+  bool monitor_enabled() const;
   std::uint32_t implemented_priority(std::uint32_t value) const { return value & priority_mask_ & 0xFF; }
   bool pending(unsigned exception) const { return pending_.at(exception); }
   bool active(unsigned exception) const { return active_.at(exception); }
@@ -125,6 +129,7 @@ class nvic final : public sc_core::sc_module {
   void define_mpu();
   void define_fpu();
   void define_dwt();
+  void define_debug();
   std::uint32_t handler_state() const;
   void write_handler_state(std::uint32_t value);
   bool enabled(unsigned irq) const { return (enabled_[irq / 32] >> (irq % 32) & 1) != 0; }

@@ -109,6 +109,52 @@ TEST_F(cortex_m4_program, vectors_of_zeros_end_in_a_lockup_and_not_in_a_loop) {
   EXPECT_TRUE(c.bus.outputs.empty());
 }
 
+/// A program that writes DEMCR, then PRIMASK, and executes a BKPT; in its place the handlers of HardFault and
+/// of DebugMonitor, which write DFSR and HFSR to OUT or behind it, acknowledge, and step over it.
+void break_in(core_under_test& c, std::uint32_t demcr, bool masked) {
+  constexpr std::uint32_t DFSR = 0xE000ED30, DEMCR = 0xE000EDFC, MONITOR = 0x600;
+  c.words(12, {HANDLER | THUMB});
+  c.words(48, {MONITOR | THUMB});
+  // ldr r0,=DEMCR; ldr r1,=demcr; str r1,[r0]; movs r1,#masked; msr primask,r1; bkpt #1; ldr r4,=OUT; ldr r1,[r0];
+  // str r1,[r4,#0x10]; wfi
+  c.code(MAIN, {0x4807, 0x4908, 0x6001, static_cast<std::uint16_t>(0x2100 | (masked ? 1 : 0)), 0xF381, 0x8810, 0xBE01,
+                0x4C06, 0x6801, 0x6121, WFI});
+  c.words(MAIN + 0x20, {DEMCR, demcr, OUT});
+  // ldr r4,=OUT (or behind it); ldr r2,=DFSR; ldr r3,[r2]; str r3,[r4]; str r3,[r2]; ldr r3,[r2,#-4]; str r3,[r4,#4];
+  // ldr r3,[sp,#24]; adds r3,#2; str r3,[sp,#24]; bx lr
+  for (const std::uint32_t at : {HANDLER, MONITOR}) {
+    c.code(at, {0x4C06, 0x4A07, 0x6813, 0x6023, 0x6013, 0xF852, 0x3C04, 0x6063, 0x9B06, 0x3302, 0x9306, 0x4770});
+    c.words(at + 0x1C, {at == HANDLER ? OUT : OUT + 8, DFSR});
+  }
+}
+
+TEST_F(cortex_m4_program, a_breakpoint_is_the_debug_monitors_if_it_is_on_and_may_interrupt) {
+  using words = std::vector<std::uint32_t>;
+  struct setting {
+    bool on, masked;
+  };
+  constexpr std::uint32_t MON_EN = 1U << 16, BKPT = 1U << 1, DEBUGEVT = 1U << 31;
+  core_under_test c(context, node, "m4");
+  simulate([&] {
+    for (const setting s : {setting{true, false}, {false, false}, {true, true}}) {
+      break_in(c, s.on ? MON_EN : 0, s.masked);
+      c.bus.outputs.clear();
+      c.reset.write(false);
+      sc_core::wait(ns(5000));
+      EXPECT_TRUE(c.core.in_wfi());
+      c.reset.write(true);
+      sc_core::wait(ns(10));
+      const bool monitor = s.on && !s.masked;
+      EXPECT_EQ(c.bus.values(0), monitor ? words{} : words{BKPT}) << s.on << s.masked;
+      EXPECT_EQ(c.bus.values(1), monitor ? words{} : words{DEBUGEVT}) << s.on << s.masked;
+      EXPECT_EQ(c.bus.values(2), monitor ? words{BKPT} : words{}) << s.on << s.masked;
+      EXPECT_EQ(c.bus.values(3), monitor ? words{0} : words{}) << s.on << s.masked;
+      EXPECT_EQ(c.bus.values(4), words{s.on ? MON_EN : 0});
+    }
+  });
+  EXPECT_EQ(lockups, 0u);
+}
+
 TEST_F(cortex_m4_program, an_exclusive_store_succeeds_in_memory_that_is_reached_over_the_bus) {
   core_under_test c(context, node, "m4");
   // ldr r0,=OUT; movs r2,#7; again: ldrex r1,[r0]; strex r3,r2,[r0]; cmp r3,#0; bne again; wfi
@@ -117,6 +163,91 @@ TEST_F(cortex_m4_program, an_exclusive_store_succeeds_in_memory_that_is_reached_
   run(c);
   EXPECT_THAT(c.bus.values(0), testing::ElementsAre(7u));
   EXPECT_TRUE(c.core.in_wfi());
+}
+
+TEST_F(cortex_m4_program, vtor_moves_the_vectors) {
+  core_under_test c(context, node, "m4");
+  constexpr std::uint32_t TABLE = 0x1000, MOVED = 0x480;
+  // ldr r0,=VTOR; mov r1,#TABLE; str r1,[r0]; ldr r0,=ISER; movs r1,#1; mov r4,#OUT; str r1,[r0]; ldr r2,=ISPR;
+  // str r1,[r2]; dsb; wfi
+  c.code(MAIN, {0x4806, 0xF44F, 0x5180, 0x6001, 0x4805, 0x2101, 0xF04F, 0x4480, 0x6001, 0x4A04,
+                0x6011, 0xF3BF, 0x8F4F, WFI,    0xED08, 0xE000, 0xE100, 0xE000, 0xE200, 0xE000});
+  c.code(HANDLER, {UDF});
+  c.words(TABLE + 4 * 16, {MOVED | THUMB});
+  c.code(MOVED, {0x2107, 0x6021, 0x4770});  // movs r1,#7; str r1,[r4]; bx lr
+  run(c);
+  EXPECT_THAT(c.bus.values(0), testing::ElementsAre(7u));
+  EXPECT_TRUE(c.core.in_wfi());
+}
+
+TEST_F(cortex_m4_program, sleeponexit_sleeps_again_after_each_handler) {
+  core_under_test c(context, node, "m4");
+  // ldr r0,=SCR; movs r1,#2; mov r4,#OUT; str r1,[r0]; ldr r0,=ISER; movs r1,#1; str r1,[r0]; ldr r2,=ISPR; str
+  // r1,[r2]; str r1,[r4,#4]; wfi
+  c.code(MAIN, {0x4805, 0x2102, 0xF04F, 0x4480, 0x6001, 0x4804, 0x2101, 0x6001, 0x4A03, 0x6011, 0x6061, WFI, 0xED10,
+                0xE000, 0xE100, 0xE000, 0xE200, 0xE000});
+  c.code(HANDLER, {0x6024, 0x4770});  // str r4,[r4]; bx lr
+  simulate([&] {
+    c.reset.write(false);
+    for (std::size_t handled = 1; handled < 4; ++handled) {
+      sc_core::wait(ns(1000));
+      EXPECT_TRUE(c.core.in_wfi());
+      EXPECT_EQ(c.bus.values(0).size(), handled);
+      c.irq.write(true);
+      sc_core::wait(ns(30));
+      c.irq.write(false);
+    }
+  });
+  EXPECT_TRUE(c.bus.values(1).empty());  // the thread never goes on
+}
+
+TEST_F(cortex_m4_program, sevonpend_lets_an_interrupt_that_is_not_enabled_end_a_wfe) {
+  core_under_test c(context, node, "m4");
+  // ldr r0,=SCR; movs r1,#0x10; mov r4,#OUT; str r1,[r0]; wfe; str r1,[r4]; wfi
+  std::vector<std::uint16_t> code = {0x4803, 0x2110, 0xF04F, 0x4480, 0x6001, 0xBF20, 0x6021, WFI, 0xED10, 0xE000};
+  simulate([&] {
+    for (const bool set : {false, true}) {
+      code[1] = set ? 0x2110 : 0x2100;
+      c.code(MAIN, code);
+      c.reset.write(false);
+      sc_core::wait(ns(1000));
+      EXPECT_TRUE(c.bus.outputs.empty());
+      c.irq.write(true);
+      sc_core::wait(ns(1000));
+      EXPECT_EQ(c.bus.values(0).size(), set ? 1u : 0u);
+      c.irq.write(false);
+      c.reset.write(true);
+      sc_core::wait(ns(10));
+    }
+  });
+}
+
+TEST_F(cortex_m4_program, a_system_reset_begins_again_and_leaves_memory_alone) {
+  core_under_test c(context, node, "m4");
+  test::recorder trace(context);
+  // mov r0,#0x2000; ldr r1,[r0]; adds r1,#1; str r1,[r0]; mov r4,#OUT; str r1,[r4]; cmp r1,#2; beq 1f; ldr r2,=AIRCR;
+  // ldr r3,=0x05FA0004; str r3,[r2]; str r4,[r4,#4]; 1: wfi
+  c.code(MAIN, {0xF44F, 0x5000, 0x6801, 0x3101, 0x6001, 0xF04F, 0x4480, 0x6021, 0x2902, 0xD003,
+                0x4A02, 0x4B03, 0x6013, 0x6064, WFI,    0x0000, 0xED0C, 0xE000, 0x0004, 0x05FA});
+  run(c);
+  EXPECT_THAT(c.bus.values(0), testing::ElementsAre(1u, 2u));
+  EXPECT_TRUE(c.bus.values(1).empty());
+  EXPECT_EQ(std::ranges::count_if(trace.lines, [](const std::string& l) { return l.starts_with("m4 core.start"); }), 2);
+}
+
+TEST_F(cortex_m4_program, a_handler_follows_another_without_going_back) {
+  core_under_test c(context, node, "m4");
+  constexpr std::uint32_t SECOND = 0x600;
+  // ldr r4,=DWT_CTRL; movs r1,#1; str r1,[r4]; adds r4,#4; mov r0,#OUT; ldr r2,=ISER; movs r1,#3; str r1,[r2];
+  // ldr r2,=ISPR; str r1,[r2]; wfi
+  c.code(MAIN, {0x4C05, 0x2101, 0x6021, 0x3404, 0xF04F, 0x4080, 0x4A03, 0x2103, 0x6011, 0x4A03, 0x6011, WFI, 0x1000,
+                0xE000, 0xE100, 0xE000, 0xE200, 0xE000});
+  c.words(4 * 17, {SECOND | THUMB});
+  c.code(HANDLER, {0x6826, 0x4770});                 // ldr r6,[r4]; bx lr
+  c.code(SECOND, {0x6827, 0x1BBF, 0x6007, 0x4770});  // ldr r7,[r4]; subs r7,r7,r6; str r7,[r0]; bx lr
+  run(c);
+  const std::uint32_t load = 3, branch = 3, tail_chaining = 6;  // DDI 0439B §3.9.2
+  EXPECT_THAT(c.bus.values(0), testing::ElementsAre(load + branch + tail_chaining));
 }
 
 /// A program that reads a counter forty times, writes what it read last to OUT, and begins again.

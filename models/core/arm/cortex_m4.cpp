@@ -19,7 +19,7 @@ constexpr std::uint32_t CFSR_IACCVIOL = 1U << 0, CFSR_DACCVIOL = 1U << 1, CFSR_M
                         CFSR_STKERR = 1U << 12, CFSR_LSPERR = 1U << 13, CFSR_BFARVALID = 1U << 15,
                         CFSR_UNDEFINSTR = 1U << 16, CFSR_INVSTATE = 1U << 17, CFSR_INVPC = 1U << 18,
                         CFSR_NOCP = 1U << 19, CFSR_UNALIGNED = 1U << 24, CFSR_DIVBYZERO = 1U << 25;
-constexpr std::uint32_t HFSR_VECTTBL = 1U << 1, HFSR_DEBUGEVT = 1U << 31;
+constexpr std::uint32_t HFSR_VECTTBL = 1U << 1, HFSR_DEBUGEVT = 1U << 31, DFSR_BKPT = 1U << 1;
 constexpr std::uint32_t CCR_NONBASETHRDENA = 1U << 0, CCR_UNALIGN_TRP = 1U << 3, CCR_DIV_0_TRP = 1U << 4,
                         CCR_STKALIGN = 1U << 9;
 constexpr std::uint32_t SCR_SLEEPONEXIT = 1U << 1, SCR_SEVONPEND = 1U << 4;
@@ -286,11 +286,14 @@ void cortex_m4::refresh() {
     engine().set_cpsr(step_status());
     return raise(*f);
   }
-  if (std::exchange(breakpoint_, false)) {  // no debugger, no DebugMonitor: DDI 0403E C1.6.1
+  if (std::exchange(breakpoint_, false)) {  // without a debugger: DDI 0403E C1.6.1
     engine().regs()[15] = step_pc();
     engine().set_cpsr(step_status());
     if (stops_for_debugger({.why = debug_stop::kind::instruction, .address = step_pc()})) return;
-    return raise({nvic::HARD_FAULT, 0, {}, "breakpoint"}, HFSR_DEBUGEVT);
+    nvic_.set(nvic::DFSR, nvic_.get(nvic::DFSR) | DFSR_BKPT);
+    if (!nvic_.monitor_enabled() || nvic_.group_priority(nvic::DEBUG_MONITOR) >= nvic_.execution_priority(masks_))
+      return raise({nvic::HARD_FAULT, 0, {}, "breakpoint"}, HFSR_DEBUGEVT);
+    return nvic_.set_pending(nvic::DEBUG_MONITOR);
   }
   if (std::exchange(supervisor_call_, false)) {
     if (nvic_.group_priority(nvic::SVCALL) < nvic_.execution_priority(masks_)) {
