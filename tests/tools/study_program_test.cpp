@@ -252,6 +252,16 @@ TEST_F(study_program, firmware_that_idles_has_not_parked_and_what_gave_up_was_no
   EXPECT_FALSE(idle.contains("wfi.parking") || idle.contains("join.return")) << idle;
 }
 
+TEST_F(study_program, points_that_part_within_a_handshake_have_all_of_its_phases) {
+  for (const char* from : {"99ms", "{ event: mailbox.sent SHUTDOWN }"}) {
+    const auto r = run(study(fmt::format("vary_from: {}\n", from)), "r");
+    const json g = json::parse(content("r/study.json"))["groups"][0];
+    EXPECT_EQ(g["phases"]["ack.queued"]["p50_ps"], 1'170'000) << from;
+    EXPECT_EQ(g["margins"]["margin.wfi"]["n"], 1) << from;
+    fs::remove_all(file("r"));
+  }
+}
+
 TEST_F(study_program, a_deadline_that_nobody_came_near_is_one_line) {
   const auto r = run(study("vary_from: 99ms\nparameters: { ack_delay: [50us, 90us] }\n"), "near");
   EXPECT_THAT(r.out, HasSubstr("left of the wait for the ACK: never less than 99.9"));

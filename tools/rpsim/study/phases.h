@@ -40,6 +40,11 @@ class phase_reader {
     std::int64_t deadline = 0;
   };
   std::vector<margin> margins() const;
+  /// What was until now is another handshake's.
+  void forget() {
+    times_ = {};
+    ack_limit_ = wfi_limit_ = 0;
+  }
 
  private:
   enum milestone : std::uint8_t {
@@ -66,7 +71,7 @@ class phase_reader {
   struct sought {
     milestone what, after;  // counts once `after` has been
     pattern event;
-    bool latest;  // the last one until `seen`, not the first
+    bool latest;  // the last one until `seen` or `done`, not the first
   };
   std::vector<sought> sought_;
   std::array<std::optional<std::int64_t>, MILESTONES> times_;

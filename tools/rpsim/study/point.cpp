@@ -118,8 +118,12 @@ class study_system::reader final : public trace_sink {
       }
       if (specs_[i].from.matches(e)) open_[i] = e.time;
     }
-    if (!forked_) return;
     phases_.on_event(e);
+    if (!forked_) {
+      // The points may part in the middle of a handshake, and that one is theirs.
+      if (e.name == "shell.done") phases_.forget();
+      return;
+    }
     if (failed_.empty() && e.name == "shell.done" && e.text("result") != "0") {
       failed_ = e.text("result");
       output_ = e.text("output");
