@@ -270,7 +270,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string what = argc > 2 ? argv[2] : "10000";
-  const auto s = load_study(argv[1], vocabulary::built_in());
+  auto s = load_study(argv[1], vocabulary::built_in());
   if (!s) {
     std::fprintf(stderr, "%s\n", s.error()[0].message().c_str());
     return 2;
@@ -282,7 +282,9 @@ int main(int argc, char** argv) {
       if (what == "--point") system.run_point(0);
       ::_exit(0);
     }
-    measure(*s, argv[1], std::strtoull(what.c_str(), nullptr, 10));
+    const std::uint64_t points = std::strtoull(what.c_str(), nullptr, 10);
+    s->samples = bench::MEASURED + points;  // all of one variant: what varies is what the points draw
+    measure(*s, argv[1], points);
   } catch (const refused& r) {
     for (const problem& p : r.problems) std::fprintf(stderr, "%s\n", p.message().c_str());
     return 2;

@@ -118,6 +118,7 @@ TEST(plan, every_number_is_one_place_and_its_values_follow_from_seed_and_number)
   EXPECT_EQ(p.locate(trial).variant, 1u);
   EXPECT_EQ(p.values(trial, parameters, finds).back().value, 7e6);
   EXPECT_EQ(trial, p.points() - 5);
+  EXPECT_THROW(p.locate(p.points()), std::out_of_range);
   const plan again(*s, 5, {10}), other(*s, 6, {10});
   EXPECT_EQ(again.values(9, parameters, finds)[0].value, p.values(9, parameters, finds)[0].value);
   EXPECT_NE(other.values(9, parameters, finds)[0].value, p.values(9, parameters, finds)[0].value);

@@ -1,8 +1,11 @@
 #include "tools/rpsim/study/plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <stdexcept>
 
 namespace rpsim::tool {
 
@@ -47,6 +50,7 @@ std::uint64_t plan::find_point(std::size_t find, std::size_t variant, std::uint6
 }
 
 point_place plan::locate(std::uint64_t point) const {
+  if (point >= end_) throw std::out_of_range(fmt::format("point {} of a study that has {}", point, end_));
   point_place p;
   if (point < main_) {
     p.variant = point / (groups_ * samples_);

@@ -71,6 +71,7 @@ class plan {
   /// The number of a boundary search's run.
   std::uint64_t find_point(std::size_t find, std::size_t variant, std::uint64_t trial, std::uint64_t run) const;
 
+  /// @throws std::out_of_range from points() on.
   point_place locate(std::uint64_t point) const;
   /// The index of every grid's value in a group.
   std::vector<std::uint64_t> grid_of(std::uint64_t group) const;
