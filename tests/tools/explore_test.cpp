@@ -93,6 +93,15 @@ TEST_F(explore_program, every_story_but_the_good_ones_has_a_file_that_replays_it
   EXPECT_THAT(classes, testing::IsSupersetOf({"stuck", "oops", "invariant"}));
 }
 
+TEST_F(explore_program, a_directory_that_is_used_again_has_the_new_files_only) {
+  std::ofstream(path("mine.yaml")) << "scenario: mine\n";
+  ASSERT_EQ(rpsim({"explore", stop_, "--kinds", "silence", "-o", path(".")}).status, 0);
+  ASSERT_TRUE(fs::exists(path("oops-1.yaml")));
+  ASSERT_EQ(rpsim({"explore", stop_, "--kinds", "duplicate", "-o", path(".")}).status, 0);
+  EXPECT_FALSE(fs::exists(path("oops-1.yaml")));
+  EXPECT_TRUE(fs::exists(path("mine.yaml")));
+}
+
 TEST_F(explore_program, what_is_not_given_back_is_counted) {
   const auto r = rpsim({"explore", RPSIM_SOURCE_DIR "/scenarios/k3/recovery.yaml", "--kinds", "nack", "-o", path("a")});
   EXPECT_THAT(r.out, HasSubstr("not given back: 2 carveouts of remoteproc0, device mcu_m4fss0_core0 by host 12;"));

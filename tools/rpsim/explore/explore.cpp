@@ -8,6 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -236,7 +237,22 @@ void result::gather() {
   });
 }
 
+/// Files of an exploration that was here before would look like this one's.
+void remove_reproducers(const fs::path& directory, const fs::path& explored) {
+  std::vector<fs::path> old;
+  std::error_code gone;
+  for (const auto& entry : fs::directory_iterator(directory, gone)) {
+    std::string first;
+    std::ifstream file(entry.path());
+    if (entry.path().extension() == ".yaml" && std::getline(file, first) && first.starts_with(REPRODUCER) &&
+        !fs::equivalent(entry.path(), explored, gone))
+      old.push_back(entry.path());
+  }
+  for (const fs::path& p : old) fs::remove(p, gone);
+}
+
 void result::write_scenarios() {
+  remove_reproducers(o_.directory, o_.file);
   std::map<finding_class, unsigned> numbers;
   for (story& s : stories_) {
     if (s.what == finding_class::passed || s.what == finding_class::broken) continue;

@@ -3,11 +3,15 @@
 // passes as long as the finding stands.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tools/rpsim/explore/probe.h"
 
 namespace rpsim::tool {
+
+/// How its first line begins.
+constexpr std::string_view REPRODUCER = "# rpsim run ";
 
 /// The text of the file. `original` is the scenario's file; its steps up to the one that went wrong are kept, then
 /// comes what was tried afterwards.

@@ -208,7 +208,7 @@ function over_grid(groups) {
       height: 320,
       x: { label: `${grid.name}${x_unit.unit ? ` (${x_unit.unit})` : ""} →`, grid: true },
       y: { label: `${m.name} (${unit})`, grid: true, zero: true },
-      color: { legend: true, domain: [...new Set(points.map((p) => p.line))], range: COLOURS },
+      color: { legend: points.some((p) => p.line !== points[0].line), domain: [...new Set(points.map((p) => p.line))], range: COLOURS },
       marks: [
         ...["p50", "p99"].map((q) =>
           Plot.line(points.filter((p) => p.q === q), {
