@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "tools/rpsim/checks.h"
 #include "tools/rpsim/output.h"
@@ -339,10 +340,12 @@ std::string row_title(const json& g) {
 std::string margin_text(const json& groups, const json& name) {
   std::vector<std::vector<std::string>> rows{{name.at("title"), "n", "missed", "deadline", "least", "p50", "most"}};
   double least = 1;
+  std::set<std::string> deadlines;
   for (const json& g : groups) {
     const auto m = g.at("margins").find(name.at("name").get<std::string>());
     if (m == g.at("margins").end()) continue;
     const json& s = *m;
+    deadlines.insert(time_text(s.at("deadline_ps")));
     const bool any = s.at("n") != 0, missed = s.at("missed") != 0;
     least = missed ? 0
             : any  ? std::min(least, s.at("min_ps").get<double>() / s.at("deadline_ps").get<double>())
@@ -355,8 +358,8 @@ std::string margin_text(const json& groups, const json& name) {
   constexpr double NOBODY_CAME_NEAR = 0.99;
   if (rows.size() == 1) return {};
   if (rows.size() > 2 && least >= NOBODY_CAME_NEAR)
-    return fmt::format("\n  {}: never less than {:.2f} %\n", name.at("title").get<std::string>(),
-                       std::floor(1e4 * least) / 100);
+    return fmt::format("\n  {}: never less than {:.2f} % of {}\n", name.at("title").get<std::string>(),
+                       std::floor(1e4 * least) / 100, fmt::join(deadlines, ", "));
   return fmt::format("\n{}", aligned(rows, "  "));
 }
 
