@@ -233,6 +233,25 @@ TEST_F(rpsim_program, standard_output_belongs_to_what_was_asked_for) {
   EXPECT_EQ(json::parse(rpsim({"run", "--json", "-", K3 + "auto-boot.yaml"}).out)["schema"], "rpsim-summary-1");
 }
 
+TEST_F(rpsim_program, console_shows_what_firmware_prints) {
+  const std::string line = "m4f| rpmsg_echo: up\n";
+  EXPECT_THAT(rpsim({"run", "-q", "--console", K3 + "stop-once.yaml"}).out, HasSubstr(line));
+  EXPECT_THAT(rpsim({"run", "-q", K3 + "stop-once.yaml"}).out, Not(HasSubstr(line)));
+}
+
+TEST_F(rpsim_program, a_core_that_runs_away_is_stopped_by_the_limit) {
+  const auto r = rpsim({"run", "-q", "-p", "core=arm",
+                        scenario("files: { am62-mcu-m4f0_0-fw: rpmsg-echo }\n"
+                                 "params: { m4f.fw.hang_after: 20ms }\n"
+                                 "limit: 200ms\n"
+                                 "steps:\n"
+                                 "  - echo start > /sys/class/remoteproc/remoteproc0/state\n"
+                                 "  - wait: 300ms\n")});
+  EXPECT_EQ(r.status, 1) << r.err;
+  EXPECT_THAT(r.out, HasSubstr("wait 300ms: it had not ended when the limit of 200.000 ms was reached"));
+  EXPECT_THAT(r.out, HasSubstr("FAIL  s  (200.000 ms simulated)"));
+}
+
 TEST_F(rpsim_program, studies_among_scenarios_are_left_out) {
   const std::string study = RPSIM_SOURCE_DIR "/scenarios/studies/ack-order.yaml";
   const auto r = rpsim({"run", "-q", study, K3 + "stop-once.yaml"});

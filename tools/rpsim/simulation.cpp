@@ -349,25 +349,33 @@ void simulation::begin() {
   sc_core::sc_spawn([this] { play(); }, "scenario");
 }
 
+void simulation::set_horizon(const sc_core::sc_time& to) {
+  horizon_.cancel();
+  horizon_.notify(to - sc_core::sc_time_stamp());  // to the picosecond: not for the notifier
+}
+
 bool simulation::run_until(const sc_core::sc_time& when) {
   const sc_core::sc_time now = sc_core::sc_time_stamp();
   if (when > now) {
-    const sc_core::sc_time on = std::min(when, scenario_.limit) - now;
-    horizon_.cancel();
-    horizon_.notify(on);  // to the picosecond: not for the notifier
-    sc_core::sc_start(on, sc_core::SC_RUN_TO_TIME);
+    const sc_core::sc_time to = std::min(when, scenario_.limit);
+    set_horizon(to);
+    sc_core::sc_start(to - now, sc_core::SC_RUN_TO_TIME);
   }
   return !over() && when < scenario_.limit;
 }
 
 bool simulation::run_until(const std::function<bool(const event&)>& reached) {
   const pause_at here(events(), reached);
+  set_horizon(scenario_.limit);
   sc_core::sc_start(scenario_.limit - sc_core::sc_time_stamp(), sc_core::SC_EXIT_ON_STARVATION);
   return here.hit && !over();
 }
 
 void simulation::finish() {
-  if (!over()) sc_core::sc_start(scenario_.limit - sc_core::sc_time_stamp(), sc_core::SC_EXIT_ON_STARVATION);
+  if (!over()) {
+    set_horizon(scenario_.limit);
+    sc_core::sc_start(scenario_.limit - sc_core::sc_time_stamp(), sc_core::SC_EXIT_ON_STARVATION);
+  }
   if (!finished_) {
     for (const auto& [name, sh] : shells_) {
       if (sh.at_work != nullptr)

@@ -130,6 +130,7 @@ class simulation final : private trace_sink, private system_view {
   void check_names();
   system_facts facts();
 
+  void set_horizon(const sc_core::sc_time& to);
   void play();
   void read_initial_states();
   shell& shell_of(const step& s) { return shells_.at(s.shell); }
