@@ -171,6 +171,16 @@ TEST_F(study_program, a_point_that_is_killed_is_reported_and_the_others_go_on) {
   EXPECT_EQ(ask("r", "SELECT outcome FROM points WHERE point = 1"), "ok");
 }
 
+TEST_F(study_program, several_go_one_after_the_other_and_a_bad_one_stops_none) {
+  const std::string varies = "vary_from: 99ms\nparameters: { ack_delay: [50us, 90us] }\n";
+  const auto r = rpsim({"study", study(varies, "one.yaml"), study("parameters: { ack_dely: [1us] }\n", "bad.yaml"),
+                        study(varies, "two.yaml"), "-o", file("all"), "-q"});
+  EXPECT_EQ(r.status, 2);
+  EXPECT_THAT(r.err, HasSubstr("bad.yaml:4:15"));
+  EXPECT_NE(content("all/one/points.csv"), "");
+  EXPECT_EQ(content("all/one/points.csv"), content("all/two/points.csv"));
+}
+
 TEST_F(study_program, bad_input_is_refused_with_its_place) {
   const auto why = [&](const std::string& rest) {
     const auto r = run(study(rest), "bad");

@@ -8,7 +8,9 @@
 #include <boost/tokenizer.hpp>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <systemc>
+#include <vector>
 
 #include "models/common/params.h"
 #include "tools/rpsim/commands.h"
@@ -233,12 +235,13 @@ class command_line {
   void add_study() {
     CLI::App* c = command("study", "Run a scenario many times with parameters that vary, from one snapshot",
                           "rpsim study scenarios/studies/ack-order.yaml --samples 2000 -o results");
-    c->add_option("FILE", study_.file, "a study, or - for standard input")->required();
+    c->add_option("FILE", studies_, "studies, one after the other, or - for standard input")->required();
     c->add_option("-j,--jobs", study_.jobs, "workers, of slurm in each task; default: one for each CPU")
         ->check(CLI::Range(1, 1024));
     c->add_flag("--resume", study_.resume, "go on with the results in DIR");
     c->add_flag("--sensitivity", study_.sensitivity, "which parameters matter: one at a time, and by variance");
-    c->add_option("-o", study_.directory, "where results go; default: <study>.results")->type_name("DIR");
+    c->add_option("-o", study_.directory, "where results go; default: <study>.results; of several studies, below DIR")
+        ->type_name("DIR");
     c->add_option("--seed", study_.seed, "seed of every random draw")->capture_default_str();
     c->add_option("--samples", study_.samples, "points for each value of the grids, instead of the file's number")
         ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{10'000'000}));
@@ -268,8 +271,25 @@ class command_line {
         throw CLI::ValidationError("--sbatch and --chunk are for --engine slurm");
       study_.overrides = run_.run.overrides;
       study_.colour = colour();
-      status_ = run_study(study_, resources::find());
+      status_ = run_studies();
     });
+  }
+
+  /// One after the other; what is wrong with one does not keep the others from running.
+  int run_studies() {
+    const std::string directory = study_.directory;
+    int worst = 0;
+    for (std::string& file : studies_) {
+      study_.file = file;
+      if (studies_.size() > 1) {
+        if (&file != studies_.data()) output("-").write("\n");
+        if (!directory.empty())
+          study_.directory = std::filesystem::path(directory) / std::filesystem::path(file).stem();
+      }
+      worst = std::max(worst, run_study(study_, resources::find()));
+      if (worst > 3) break;  // stopped
+    }
+    return worst;
   }
 
   /// What `study --engine slurm` submits; nobody types it.
@@ -288,6 +308,7 @@ class command_line {
   CLI::App app_{"Co-simulates a SoC's host and its remote processors, from scenario files."};
   run_command_options run_;
   study_options study_;
+  std::vector<std::string> studies_;
   matrix_options matrix_;
   explore_options explore_;
   std::string directory_;
