@@ -33,7 +33,7 @@ const group = (variant, ms, outcomes) => ({
   variant, grid: [], n: 10, outcomes,
   measures: { shutdown: ms ? statistics(ms * 1e9) : nothing },
   phases: ms ? { queued: statistics(1e6), closing: statistics(4e8), wfi: statistics(5e8), poll: statistics(1e8) } : {},
-  margins: { ack: { ...(ms ? { ...statistics(4.9e12), max_ps: 4.99e12, missed: 0 } : { ...nothing, missed: 10 }), deadline_ps: 5e12 } },
+  margins: { ...(ms ? { wfi: { ...statistics(1.995e9), max_ps: 1.999e9, missed: 0, deadline_ps: 2e9 } } : {}), ack: { ...(ms ? { ...statistics(4.9e12), max_ps: 4.99e12, missed: 0 } : { ...nothing, missed: 10 }), deadline_ps: 5e12 } },
 });
 const study = {
   schema: "rpsim-study-1", study: "order", purpose: "Which <b>order</b>?", scenario: "stop", platform: "k3-am62x", seed: 0,
@@ -44,7 +44,7 @@ const study = {
     { lane: "wfi", phases: [{ name: "wfi", title: "asked → WFI entered" }] },
     { lane: "join", phases: [{ name: "poll", title: "both → WFI seen" }] },
   ],
-  margins: [{ name: "ack", title: "left of the wait for the ACK" }],
+  margins: [{ name: "ack", title: "left of the wait for the ACK" }, { name: "wfi", title: "left of the poll" }],
   groups: [
     group("a", 1, [{ what: "ok", count: 10 }]),
     group("b", 2, [{ what: "ok", count: 10 }]),
@@ -98,6 +98,7 @@ test("a study is told in answers, numbers and pictures", async () => {
   }
   const text = await page.eval(`document.querySelector("main").textContent`);
   for (const part of ["✗p99(shutdown) < 2ms", "2.6 ms", "10 EBUSY", "10 of 10", "left of the wait for the ACK, 5 s"]) assert.ok(text.includes(part), part);
+  assert.ok(text.includes("left of the pollall 22 ms1.995 ms–1.999 ms0 of 20"), "what nobody came near of is one line");
   assert.equal(await page.eval(`document.querySelector(".purpose").textContent`), study.purpose);
   assert.ok((await page.eval(`document.querySelectorAll("figure svg rect").length`)) > 15);
   assert.ok(!/NaN|undefined/.test(await page.eval(`document.querySelector("main").innerHTML`)));

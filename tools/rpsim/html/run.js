@@ -117,7 +117,7 @@ function sidebar() {
     );
   });
   const checks = (run.checks ?? []).map((c) =>
-    element("li", { class: c.passed ? "" : "failed" }, c.passed ? c.text : `${c.text}: ${c.detail ?? ""}`),
+    element("li", { class: c.passed ? "" : "failed" }, ...breakable(c.passed ? c.text : `${c.text}: ${c.detail ?? ""}`)),
   );
   const violations = (run.violations ?? []).map((v) =>
     element(
