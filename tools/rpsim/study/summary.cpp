@@ -442,7 +442,7 @@ std::string table_text(const json& j, bool colour) {
     const bool holds = q["holds"];
     out += fmt::format("\n  {}{}{}  {}\n", holds ? green : red, holds ? "yes" : "NO ", plain, text(q["text"]));
     for (const json& a : q["answers"]) {
-      if (a["holds"]) continue;
+      if (a["holds"] != holds) continue;  // where it does not hold, those are the ones to look at
       const json& g = j["groups"][a["group"].get<std::size_t>()];
       const std::string value = a.contains("value_ps") ? time_text(a["value_ps"])
                                 : a["value"].is_null() ? "-"
