@@ -165,6 +165,32 @@ TEST_F(cortex_m4_program, an_exclusive_store_succeeds_in_memory_that_is_reached_
   EXPECT_TRUE(c.core.in_wfi());
 }
 
+TEST_F(cortex_m4_program, memory_that_the_mpu_calls_device_is_accessed_aligned_or_not_at_all) {
+  using words = std::vector<std::uint32_t>;
+  core_under_test c(context, node, "m4");
+  c.fault_reporter();
+  const std::uint32_t accessible = 0x03000017, normal = 1 << 19, device = 1 << 16, unaligned = 1 << 24;  // 4 KiB
+  simulate([&] {
+    for (const std::uint32_t type : {0U, device, normal}) {
+      // ldr r0,=MPU_CTRL; movs r1,#0; str r1,[r0,#4]; mov r1,#0x2000; str r1,[r0,#8]; ldr r1,=RASR; str r1,[r0,#12];
+      // movs r1,#5; str r1,[r0]; dsb; isb; mov r4,#OUT; movw r6,#0x2004; str r6,[r6]; ldr r5,[r6]; str r5,[r4,#8];
+      // ldr.w r5,[r6,#1]; str r5,[r4,#12]; wfi
+      c.code(MAIN,
+             {0x480C, 0x2100, 0x6041, 0xF44F, 0x5100, 0x6081, 0x490A, 0x60C1, 0x2105, 0x6001, 0xF3BF, 0x8F4F, 0xF3BF,
+              0x8F6F, 0xF04F, 0x4480, 0xF242, 0x0604, 0x6036, 0x6835, 0x60A5, 0xF8D6, 0x5001, 0x60E5, WFI});
+      c.words(MAIN + 0x34, {0xE000ED94, accessible | type});
+      c.bus.outputs.clear();
+      c.reset.write(false);
+      sc_core::wait(ns(5000));
+      c.reset.write(true);
+      sc_core::wait(ns(10));
+      EXPECT_EQ(c.bus.values(0), type == normal ? words{} : words{unaligned}) << type;
+      EXPECT_EQ(c.bus.values(2), words{0x2004}) << type;
+      EXPECT_EQ(c.bus.values(3), type == normal ? words{0x20} : words{}) << type;
+    }
+  });
+}
+
 TEST_F(cortex_m4_program, vtor_moves_the_vectors) {
   core_under_test c(context, node, "m4");
   constexpr std::uint32_t TABLE = 0x1000, MOVED = 0x480;

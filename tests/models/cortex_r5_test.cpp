@@ -367,6 +367,37 @@ TEST_F(r5, an_endless_loop_takes_its_time_and_no_more) {
   EXPECT_TRUE(events("core.lockup").empty());
 }
 
+struct r5_memory_type : r5, testing::WithParamInterface<std::uint32_t> {};
+INSTANTIATE_TEST_SUITE_P(device_and_normal, r5_memory_type, testing::Values(0x300, 0x301, 0x310, 0x308));
+
+TEST_P(r5_memory_type, memory_that_the_mpu_calls_device_is_accessed_aligned_or_not_at_all) {
+  constexpr std::uint32_t NORMAL = 0x308, UNTOUCHED = 0xFFFFFFFF, ALIGNMENT = 1;
+  bus.put(0x3000, {UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED});
+  run_words(us(100), {0xEA000008,  // b 1f
+                      0,          0,          0,
+                      0xEE152F10,  // the data abort's vector: mrc DFSR, r2; mov r3, #0x3000; str r2, [r3];
+                      0xE3A03A03, 0xE5832000,
+                      0xEE162F10,  // mrc DFAR, r2; str r2, [r3, #4]; wfi
+                      0xE5832004, 0xE320F003,
+                      0xE3A00000,  // 1: region 0: 4 GiB of normal memory
+                      0xEE060F12, 0xEE060F11, 0xE3A0003F, 0xEE060F51, 0xE3A00FC2, 0xEE060F91,
+                      0xE3A00001,  // region 1: 4 KiB at 0x2000, of the type in question: movw r0, #type
+                      0xEE060F12, 0xE3A01A02, 0xEE061F11, 0xE3A00017, 0xEE060F51, 0xE3000000 | GetParam(),
+                      0xEE060F91,
+                      0xEE110F10,  // SCTLR.M; isb
+                      0xE3800001, 0xEE010F10, 0xF57FF06F,
+                      0xE5811000,  // str r1, [r1]; ldr r2, [r1]; mov r3, #0x3000; str r2, [r3, #8]
+                      0xE5912000, 0xE3A03A03, 0xE5832008,
+                      0xE5912002,  // ldr r2, [r1, #2]; str r2, [r3, #12]; wfi
+                      0xE583200C, 0xE320F003});
+  const bool normal = GetParam() == NORMAL;
+  EXPECT_TRUE(p->core.in_wfi());
+  EXPECT_EQ(bus.word(0x3008), 0x2000u);
+  EXPECT_EQ(bus.word(0x300C), normal ? 0u : UNTOUCHED);
+  EXPECT_EQ(bus.word(0x3000), normal ? UNTOUCHED : ALIGNMENT);
+  EXPECT_EQ(bus.word(0x3004), normal ? UNTOUCHED : 0x2002u);
+}
+
 TEST_F(r5, what_is_stopped_at_and_executed_later_costs_its_cycles_once) {
   struct measured {
     std::string_view what;

@@ -239,7 +239,7 @@ void arm_core::give_memory(std::uint32_t address) {
     const permissions p = permitted(static_cast<std::uint32_t>(at));
     const std::uint64_t last = std::min<std::uint64_t>(end_of_it, p.where.last);
     const std::uint64_t first = (at + PAGE_BYTES - 1) & -PAGE_BYTES, end = (last + 1) & -PAGE_BYTES;
-    if (p.read && first < end) {
+    if (p.read && !p.device && first < end) {
       engine_->map(
           static_cast<std::uint32_t>(first), end - first, w.host + (first - w.where.first),
           w.writable && p.write ? arm_engine::memory_access::read_write : arm_engine::memory_access::read_only);
@@ -307,10 +307,15 @@ bool arm_core::write(std::uint32_t address, const void* data, unsigned bytes) {
 arm_core::outcome arm_core::access(access_kind kind, std::uint32_t address, void* data, unsigned bytes) {
   const bool writes = kind == access_kind::write;
   const std::uint32_t last = address + bytes - 1;  // an access around the top of the address space is two
+  const bool unaligned = address % std::min(bytes, 4U) != 0;
   for (std::uint32_t at = address;;) {
     const permissions p = permitted(at);
     if (!(writes ? p.write : p.read)) {
       fault_ = {p.otherwise, kind, at};
+      return outcome::faulted;
+    }
+    if (p.device && unaligned) {
+      fault_ = {fault_kind::alignment, kind, address};
       return outcome::faulted;
     }
     if (p.where.contains(last) || last < address) break;

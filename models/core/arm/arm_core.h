@@ -59,6 +59,7 @@ class arm_core : public remote_core, public debug_target, protected arm_engine_c
   struct permissions {
     range where;
     bool read = true, write = true, fetch = true;
+    bool device = false;  // protection calls it Device or strongly ordered: unaligned accesses fault
     fault_kind otherwise = fault_kind::permission;
   };
 

@@ -7,6 +7,8 @@
 #include <bit>
 #include <cstring>
 
+#include "models/core/arm/pmsav7.h"
+
 namespace rpsim {
 
 namespace {
@@ -498,6 +500,7 @@ arm_core::permissions cortex_m4::permitted(std::uint32_t address) const {
     p.read = protected_privileged_ ? ap != 0 && ap != 4 : ap == 2 || ap == 3 || ap >= 6;
     p.write = protected_privileged_ ? ap >= 1 && ap <= 3 : ap == 3;
     p.fetch = p.read && (*rule >> 28 & 1) == 0;
+    p.device = pmsav7::device(*rule >> 19 & 7, *rule >> 16 & 3);
   } else if (!protected_privileged_ || (nvic_.get(nvic::MPU_CTRL) & MPU_PRIVDEFENA) == 0) {
     p.read = p.write = p.fetch = false;
   }

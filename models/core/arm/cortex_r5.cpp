@@ -212,8 +212,8 @@ void cortex_r5::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& d
 arm_core::permissions cortex_r5::permitted(std::uint32_t address) const {
   const pmsav7::rule& r = mpu_.at_address(address);
   const pmsav7::rights& mine = privileged() ? r.privileged : r.user;
-  return {
-      {r.first, r.last}, mine.read, mine.write, mine.fetch, r.mapped ? fault_kind::permission : fault_kind::background};
+  return {{r.first, r.last}, mine.read, mine.write,
+          mine.fetch,        r.device,  r.mapped ? fault_kind::permission : fault_kind::background};
 }
 
 void cortex_r5::refresh() {

@@ -79,6 +79,7 @@ void cortex_r5::reset_cp15() {
   thread_ids_ = {};
   implementation_.clear();
   mpu_.reset();
+  memory_changed();
   protection_changed_ = translation_changed_ = false;
 }
 

@@ -44,6 +44,7 @@ pmsav7::rule pmsav7::make_rule(std::uint32_t address, const control& c) const {
     if (!r.mapped) r.privileged = {};
     return r;
   }
+  r.device = device(hit->access_control >> 3 & 7, hit->access_control & 3);
   const bool may_execute = (hit->access_control >> 12 & 1) == 0;
   const auto make = [&](bool read, bool write) { return rights{read, write, read && may_execute}; };
   r.privileged = r.user = make(false, false);

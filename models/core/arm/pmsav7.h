@@ -18,9 +18,12 @@ class pmsav7 {
   };
   struct rule {
     std::uint32_t first = 0, last = ~0U;
-    bool mapped = true;  // false: no region, and no background region: a background fault
+    bool mapped = true;   // false: no region, and no background region: a background fault
+    bool device = false;  // by its region: Device or strongly ordered
     rights privileged{true, true, true}, user{true, true, true};
-    bool same_rights(const rule& o) const { return mapped == o.mapped && privileged == o.privileged && user == o.user; }
+    bool same_rights(const rule& o) const {
+      return mapped == o.mapped && device == o.device && privileged == o.privileged && user == o.user;
+    }
     bool operator==(const rule&) const = default;
   };
   struct region {
@@ -31,6 +34,9 @@ class pmsav7 {
   struct control {
     bool enabled = false, background = false, high_vectors = false;  // SCTLR.M, BR, V
   };
+
+  /// The memory type that a region's attributes TEX and C, B stand for (DDI 0406C, table B5-4; DDI 0403E, table B3-13).
+  static bool device(std::uint32_t tex, std::uint32_t cb) { return (tex == 0 && cb < 2) || (tex == 2 && cb == 0); }
 
   void reset();
   region& at(unsigned n) { return regions_.at(n); }
