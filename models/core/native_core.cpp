@@ -45,10 +45,14 @@ struct native_core::firmware_calls {
       .delay =
           [](void* core, std::uint64_t cycles) {
             of(core).owed_cycles_ += cycles;
-            of(core).synchronise();
+            of(core).synchronise_unless_unnoticed();
           },
       .spin = [](void* core) { of(core).spin(); },
-      .lockup = [](void* core) { of(core).stop("core.lockup", "undefined instruction"); },
+      .lockup =
+          [](void* core) {
+            of(core).synchronise();
+            of(core).stop("core.lockup", "undefined instruction");
+          },
   };
 };
 
@@ -84,6 +88,7 @@ line_in* native_core::input(std::string_view what, unsigned index) {
 void native_core::boot() {
   stack_base_ = static_cast<const char*>(__builtin_frame_address(0));
   image_ = nullptr;
+  owed_ = sc_core::SC_ZERO_TIME;
   owed_cycles_ = 0;
   edge_cycles_ = std::max<std::uint64_t>(1, cycles_per_edge_.count());
   quantum_cycles_ = std::max<std::uint64_t>(1, quantum_.time().value() / cycle().value());
@@ -165,17 +170,26 @@ void native_core::spend(sc_core::sc_time t) {
   serve_interrupts();
 }
 
+sc_core::sc_time native_core::owed() const { return owed_ + cycle() * static_cast<double>(owed_cycles_); }
+
 void native_core::synchronise() {
-  const std::uint64_t cycles = owed_cycles_;
+  const sc_core::sc_time t = owed();
+  owed_ = sc_core::SC_ZERO_TIME;
   owed_cycles_ = 0;
-  spend(cycle() * static_cast<double>(cycles));
+  spend(t);
+}
+
+void native_core::synchronise_unless_unnoticed() {
+  if (owed_cycles_ >= quantum_cycles_ || !nothing_within(owed())) synchronise();
 }
 
 void native_core::edge() {
   owed_cycles_ += edge_cycles_;
   const auto* const here = static_cast<const char*>(__builtin_frame_address(0));
-  if (stack_base_ - here > STACK_LIMIT_BYTES) [[unlikely]]
+  if (stack_base_ - here > STACK_LIMIT_BYTES) [[unlikely]] {
+    synchronise();
     stop("core.lockup", "stack overflow");
+  }
   if (owed_cycles_ >= quantum_cycles_) [[unlikely]]
     synchronise();
 }
@@ -238,9 +252,9 @@ void native_core::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&
 void native_core::access(tlm::tlm_command command, std::uint32_t address, void* data, std::uint32_t length) {
   if (length == 0) return;
   synchronise();
-  sc_core::sc_time delay;
-  const bool ok = transfer(command, address, data, length, delay);
-  spend(delay);
+  const bool ok = transfer(command, address, data, length, owed_);
+  if (ok && !interrupts_->owns(address)) return synchronise_unless_unnoticed();
+  synchronise();  // it may have enabled an interrupt
   if (ok) return;
   emit("core.fault", {{"kind", command == tlm::TLM_READ_COMMAND ? "read" : "write"}, field::hex("address", address)});
   reason_ = fmt::format("bus error at {:#x}: no fault handler in a native image", address);

@@ -33,7 +33,9 @@ class native_core final : public remote_core {
 
   void elapse(const sc_core::sc_time& t);  // whatever comes
   void spend(sc_core::sc_time t);          // CPU time; serves interrupts meanwhile and at its end
-  void synchronise();                      // spends what straight-line code has cost
+  sc_core::sc_time owed() const;
+  void synchronise();                   // spends it
+  void synchronise_unless_unnoticed();  // likewise, unless nobody can tell whether it is spent now or with what follows
   void serve_interrupts();
   sc_core::sc_time exception_time();
   void access(tlm::tlm_command command, std::uint32_t address, void* data, std::uint32_t length);
@@ -56,7 +58,9 @@ class native_core final : public remote_core {
   native_image* image_ = nullptr;
 
   bool masked_ = false;            // PRIMASK, CPSR.I
-  std::uint64_t owed_cycles_ = 0;  // executed, not yet spent
+  // Not yet spent: what accesses took, and straight-line code.
+  sc_core::sc_time owed_;
+  std::uint64_t owed_cycles_ = 0;
   std::uint64_t edge_cycles_ = 1, quantum_cycles_ = 1;
   const char* stack_base_ = nullptr;
 };
