@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <cstring>
+
 #include "host_sw/drivers/mailbox.h"
 
 namespace rpsim::drivers {
@@ -65,7 +68,9 @@ class secure_proxy_mailbox final : public mbox_controller {
       return -EINVAL;
     }
     // What the message does not fill is 0 (mbox_message is); the last word sends.
-    for (std::size_t i = 0; i < MESSAGE_WORDS; ++i) os().writel(message.word_at(i), word_address(t, i));
+    std::array<std::uint32_t, MESSAGE_WORDS> words;
+    std::memcpy(words.data(), message.bytes.data(), MESSAGE_BYTES);
+    os().iowrite32_copy(first_word(t), words);
     return 0;
   }
   mbox_chan* xlate(const dt::phandle_args& specifier, int& error) override {
@@ -95,9 +100,7 @@ class secure_proxy_mailbox final : public mbox_controller {
     }
     throw std::logic_error(device() + ": not a channel of this controller");
   }
-  std::uint64_t word_address(const thread& t, std::size_t word) const {
-    return data_ + THREAD_STRIDE * t.number + DATA + 4 * word;
-  }
+  std::uint64_t first_word(const thread& t) const { return data_ + THREAD_STRIDE * t.number + DATA; }
   unsigned count(const thread& t) { return os().readl(rt_ + THREAD_STRIDE * t.number) & STATUS_COUNT; }
 
   os::irqreturn receive(thread& t) {
@@ -105,12 +108,11 @@ class secure_proxy_mailbox final : public mbox_controller {
       os().printk(log_level::debug, device(), "Spurious event - 0 pending data!");
       return os::irqreturn::none;
     }
+    std::array<std::uint32_t, MESSAGE_WORDS> words;  // the last one pops
+    os().ioread32_copy(words, first_word(t));
     mbox_message message;
     message.size = MESSAGE_BYTES;
-    for (std::size_t i = 0; i < MESSAGE_WORDS; ++i) {
-      const std::uint32_t word = os().readl(word_address(t, i));
-      std::memcpy(message.bytes.data() + 4 * i, &word, sizeof word);
-    }
+    std::memcpy(message.bytes.data(), words.data(), MESSAGE_BYTES);
     t.chan.received_data(message);
     return os::irqreturn::handled;
   }

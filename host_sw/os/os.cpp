@@ -709,12 +709,15 @@ int kernel::poll_timeout(const std::function<bool()>& done, unsigned sleep_us, u
 }
 
 namespace {
+[[noreturn]] void external_abort(kernel& k, const char* what, std::size_t bytes, std::uint64_t pa) {
+  k.oops("external-abort", fmt::format("Synchronous External Abort: {} of {} bytes at 0x{:x}", what, bytes, pa));
+}
 template <typename T>
 T read_as(kernel& k, host_core& core, std::uint64_t pa) {
   T value = 0;
   std::array<std::byte, sizeof(T)> raw{};
   if (core.bus().read(pa, raw) != bus_status::ok) {
-    k.oops("external-abort", fmt::format("Synchronous External Abort: read of {} bytes at 0x{:x}", sizeof(T), pa));
+    external_abort(k, "read", sizeof(T), pa);
   }
   std::memcpy(&value, raw.data(), sizeof value);
   return value;
@@ -724,7 +727,7 @@ void write_as(kernel& k, host_core& core, std::uint64_t pa, T value) {
   std::array<std::byte, sizeof(T)> raw{};
   std::memcpy(raw.data(), &value, sizeof value);
   if (core.bus().write(pa, raw) != bus_status::ok) {
-    k.oops("external-abort", fmt::format("Synchronous External Abort: write of {} bytes at 0x{:x}", sizeof(T), pa));
+    external_abort(k, "write", sizeof(T), pa);
   }
 }
 }  // namespace
@@ -747,19 +750,35 @@ RPSIM_ACCESSORS(q, std::uint64_t)
 
 void kernel::memcpy_fromio(void* to, std::uint64_t pa, std::size_t n) {
   if (n != 0 && impl_->core.bus().read(pa, {static_cast<std::byte*>(to), n}) != bus_status::ok) {
-    oops("external-abort", fmt::format("Synchronous External Abort: read of {} bytes at 0x{:x}", n, pa));
+    external_abort(*this, "read", n, pa);
   }
   impl_->after_access();
 }
 void kernel::memcpy_toio(std::uint64_t pa, const void* from, std::size_t n) {
   if (n != 0 && impl_->core.bus().write(pa, {static_cast<const std::byte*>(from), n}) != bus_status::ok) {
-    oops("external-abort", fmt::format("Synchronous External Abort: write of {} bytes at 0x{:x}", n, pa));
+    external_abort(*this, "write", n, pa);
   }
   impl_->after_access();
 }
+void kernel::ioread32_copy(std::span<std::uint32_t> to, std::uint64_t pa) {
+  for (std::size_t done = 0; to.size() > 1; pa += 4 * done, to = to.subspan(done)) {
+    done = impl_->core.bus().read_quietly(pa, to.first(to.size() - 1));
+    if (done == 0) external_abort(*this, "read", 4, pa);
+    impl_->after_access();
+  }
+  if (!to.empty()) to[0] = readl(pa);
+}
+void kernel::iowrite32_copy(std::uint64_t pa, std::span<const std::uint32_t> from) {
+  for (std::size_t done = 0; from.size() > 1; pa += 4 * done, from = from.subspan(done)) {
+    done = impl_->core.bus().write_quietly(pa, from.first(from.size() - 1));
+    if (done == 0) external_abort(*this, "write", 4, pa);
+    impl_->after_access();
+  }
+  if (!from.empty()) writel(from[0], pa);
+}
 void kernel::memset_io(std::uint64_t pa, std::uint8_t value, std::size_t n) {
   if (n != 0 && impl_->core.bus().fill(pa, static_cast<std::byte>(value), n) != bus_status::ok) {
-    oops("external-abort", fmt::format("Synchronous External Abort: write of {} bytes at 0x{:x}", n, pa));
+    external_abort(*this, "write", n, pa);
   }
   impl_->after_access();
 }

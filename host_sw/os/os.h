@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <systemc>
@@ -206,6 +207,9 @@ class kernel {
   void writeq(std::uint64_t value, std::uint64_t pa);
   void memcpy_fromio(void* to, std::uint64_t pa, std::size_t n);
   void memcpy_toio(std::uint64_t pa, const void* from, std::size_t n);
+  /// __ioread32_copy(), __iowrite32_copy(): registers in a row, of which only the last one's access acts.
+  void ioread32_copy(std::span<std::uint32_t> to, std::uint64_t pa);
+  void iowrite32_copy(std::uint64_t pa, std::span<const std::uint32_t> from);
   void memset_io(std::uint64_t pa, std::uint8_t value, std::size_t n);
   /// Without the oops: for code that must survive (core dumps, debugfs, /dev/mem). false on a bus error.
   bool try_read(std::uint64_t pa, void* to, std::size_t n);

@@ -138,6 +138,36 @@ bus_status native_host_core::access(tlm::tlm_command command, std::uint64_t addr
                                     std::uint64_t length) {
   if (length == 0) return bus_status::ok;
   spend(sc_core::SC_ZERO_TIME);
+  sc_core::sc_time delay;
+  const bus_status status = transact(command, address, data, length, delay);
+  spend(delay);
+  return status;
+}
+
+std::size_t native_host_core::read_quietly(std::uint64_t address, std::span<std::uint32_t> registers) {
+  return access_quietly(tlm::TLM_READ_COMMAND, address, registers.data(), registers.size());
+}
+
+std::size_t native_host_core::write_quietly(std::uint64_t address, std::span<const std::uint32_t> registers) {
+  return access_quietly(tlm::TLM_WRITE_COMMAND, address, const_cast<std::uint32_t*>(registers.data()),
+                        registers.size());
+}
+
+std::size_t native_host_core::access_quietly(tlm::tlm_command command, std::uint64_t address, std::uint32_t* data,
+                                             std::size_t count) {
+  spend(sc_core::SC_ZERO_TIME);
+  sc_core::sc_time delay;
+  std::size_t done = 0;
+  bool ok = true;
+  do {
+    ok = transact(command, address + 4 * done, reinterpret_cast<std::byte*>(data + done), 4, delay) == bus_status::ok;
+  } while (ok && ++done < count && nothing_within(delay));
+  spend(delay);
+  return ok ? done : 0;
+}
+
+bus_status native_host_core::transact(tlm::tlm_command command, std::uint64_t address, std::byte* data,
+                                      std::uint64_t length, sc_core::sc_time& delay) {
   const lease l(*this);
   transaction& t = *l;
   auto& p = t.payload;
@@ -149,7 +179,6 @@ bus_status native_host_core::access(tlm::tlm_command command, std::uint64_t addr
   p.set_byte_enable_ptr(nullptr);
   p.set_dmi_allowed(false);
   p.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-  sc_core::sc_time delay;
   socket_->b_transport(p, delay);
   const auto status = p.get_response_status();
   const bool memory = p.is_dmi_allowed();
@@ -161,7 +190,6 @@ bus_status native_host_core::access(tlm::tlm_command command, std::uint64_t addr
     param& each = command == tlm::TLM_READ_COMMAND ? mmio_read_ : mmio_write_;
     delay += each.time() * static_cast<double>((length + 7) / 8);
   }
-  spend(delay);
   switch (status) {
     case tlm::TLM_OK_RESPONSE:
       return bus_status::ok;

@@ -44,7 +44,13 @@ class native_host_core final : public host_core, private bus_port, private tlm::
   bus_status read(std::uint64_t address, std::span<std::byte> data) override;
   bus_status write(std::uint64_t address, std::span<const std::byte> data) override;
   bus_status fill(std::uint64_t address, std::byte value, std::uint64_t length) override;
+  std::size_t read_quietly(std::uint64_t address, std::span<std::uint32_t> registers) override;
+  std::size_t write_quietly(std::uint64_t address, std::span<const std::uint32_t> registers) override;
   bus_status access(tlm::tlm_command command, std::uint64_t address, std::byte* data, std::uint64_t length);
+  std::size_t access_quietly(tlm::tlm_command command, std::uint64_t address, std::uint32_t* data, std::size_t count);
+  /// Over the bus; what it takes is added to `delay`.
+  bus_status transact(tlm::tlm_command command, std::uint64_t address, std::byte* data, std::uint64_t length,
+                      sc_core::sc_time& delay);
   /// Direct access: where the memory is and what the access costs; nullptr if it has to go over the bus.
   unsigned char* direct(tlm::tlm_command command, std::uint64_t address, std::uint64_t length, sc_core::sc_time& cost);
   void request_window(transaction& t, std::uint64_t address);
