@@ -321,8 +321,6 @@ class pause_at final : public trace_sink {
   rpsim::trace& trace_;
   const std::function<bool(const event&)>& reached_;
 };
-
-bool over() { return sc_core::sc_get_status() == sc_core::SC_STOPPED; }
 }  // namespace
 
 void simulation::run() {
@@ -361,18 +359,18 @@ bool simulation::run_until(const sc_core::sc_time& when) {
     set_horizon(to);
     sc_core::sc_start(to - now, sc_core::SC_RUN_TO_TIME);
   }
-  return !over() && when < scenario_.limit;
+  return !finished_ && when < scenario_.limit;
 }
 
 bool simulation::run_until(const std::function<bool(const event&)>& reached) {
   const pause_at here(events(), reached);
   set_horizon(scenario_.limit);
   sc_core::sc_start(scenario_.limit - sc_core::sc_time_stamp(), sc_core::SC_EXIT_ON_STARVATION);
-  return here.hit && !over();
+  return here.hit && !finished_;
 }
 
 void simulation::finish() {
-  if (!over()) {
+  if (!finished_) {
     set_horizon(scenario_.limit);
     sc_core::sc_start(scenario_.limit - sc_core::sc_time_stamp(), sc_core::SC_EXIT_ON_STARVATION);
   }
@@ -420,7 +418,7 @@ void simulation::play() {
   }
   if (troubleshooter_ != nullptr && failed_step_ != nullptr) troubleshooter_->aftermath(*failed_step_);
   finished_ = true;
-  sc_core::sc_stop();
+  sc_core::sc_pause();  // not sc_stop(), which calls every object of the system: no point of a study needs that
 }
 
 void simulation::run_shell(shell& sh) {

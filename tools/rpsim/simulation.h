@@ -60,6 +60,8 @@ class simulation final : private trace_sink, private system_view {
   /// To the end of the delta cycle with the first event that satisfies.
   bool run_until(const std::function<bool(const event&)>& reached);
   void finish();
+  /// The last step has been played.
+  bool finished() const { return finished_; }
   /// For what happens between them: parameters, and the generators at a fork.
   sim_context& context() { return context_; }
   fault_injector& faults() { return faults_; }

@@ -145,7 +145,7 @@ void server::play(simulation& sim, const scenario& s) {
       state_->drop_lost();
     }
     sim.run_until(sc_core::sc_time_stamp() + SLICE);
-    if (sc_core::sc_get_status() == sc_core::SC_STOPPED) break;
+    if (sim.finished()) break;
     if (state_->there != nullptr) state_->there->gdb().paused();
     if (state_->there != nullptr && !state_->there->gdb().running()) continue;
     if (sc_core::sc_time_stamp() >= s.limit || !sc_core::sc_pending_activity()) break;
