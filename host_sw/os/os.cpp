@@ -97,13 +97,19 @@ int errno_value(std::string_view name) {
 
 class thread {
  public:
-  thread(kernel& k, std::string n, bool rt, std::function<void()> b)
-      : name(std::move(n)), realtime(rt), body(std::move(b)), exited(k) {}
+  thread(kernel& k, std::string n, bool rt, std::function<void()> b, const sc_core::sc_event& death)
+      : name(std::move(n)), realtime(rt), body(std::move(b)), exited(k) {
+    wake_or_death |= wake;
+    wake_or_death |= death;
+    granted_or_death |= granted;
+    granted_or_death |= death;
+  }
 
   const std::string name;
   const bool realtime;  // SCHED_FIFO, as Linux's interrupt threads: goes before others on the ready list
   std::function<void()> body;
   sc_core::sc_event wake, granted;
+  sc_core::sc_event_or_list wake_or_death, granted_or_death;  // made once: each costs four allocations
   bool asleep = false, woken = false, interruptible = false, signalled = false, ended = false;
   int cpu = -1;       // the one it runs on
   int last_cpu = -1;  // where its caches are
@@ -186,7 +192,7 @@ struct kernel::impl {
     if (dead) throw killed_exception();
   }
   thread& spawn(std::string name, bool realtime, std::function<void()> body) {
-    threads.push_back(std::make_unique<thread>(self, std::move(name), realtime, std::move(body)));
+    threads.push_back(std::make_unique<thread>(self, std::move(name), realtime, std::move(body), death));
     thread* t = threads.back().get();
     ++alive;
     sc_core::sc_spawn([this, t] { run(*t); }, sc_core::sc_gen_unique_name("host_thread"));
@@ -234,7 +240,7 @@ struct kernel::impl {
     if (t.cpu < 0) {
       ready.push_back(&t);
       while (t.cpu < 0) {
-        sc_core::wait(t.granted | death);
+        sc_core::wait(t.granted_or_death);
         check_alive();
       }
     }
@@ -288,10 +294,10 @@ struct kernel::impl {
       release_cpu(t);
       for (bool notified = false; !notified;) {
         if (until == nullptr) {
-          sc_core::wait(t.wake | death);
+          sc_core::wait(t.wake_or_death);
           notified = t.woken;
         } else if (*until > sc_time_stamp()) {
-          sc_core::wait(*until - sc_time_stamp(), t.wake | death);
+          sc_core::wait(*until - sc_time_stamp(), t.wake_or_death);
           notified = t.woken || *until <= sc_time_stamp();
         } else {
           notified = true;
@@ -361,11 +367,14 @@ struct kernel::impl {
     if (gicd != 0) self.writel(1u << (irq % 32), gicd + (enabled ? GICD_ISENABLER : GICD_ICENABLER) + 4 * (irq / 32));
   }
   void interrupt_loop() {
+    sc_core::sc_event_or_list pending_or_death;
+    pending_or_death |= core.interrupt_event();
+    pending_or_death |= death;
     try {
       for (;;) {
         check_alive();
         if (!core.interrupt_pending()) {
-          sc_core::wait(core.interrupt_event() | death);
+          sc_core::wait(pending_or_death);
         } else if (frozen || (cpus[0] != nullptr && cpus[0]->irqs_off != 0)) {
           sc_core::wait(irqs_on | death);
         } else {

@@ -45,7 +45,8 @@ struct native_core::firmware_calls {
       .delay =
           [](void* core, std::uint64_t cycles) {
             of(core).owed_cycles_ += cycles;
-            of(core).synchronise_unless_unnoticed();
+            if (of(core).owed_cycles_ >= of(core).quantum_cycles_ || of(core).owed() >= of(core).undisturbed_)
+              of(core).synchronise();
           },
       .spin = [](void* core) { of(core).spin(); },
       .lockup =
@@ -159,15 +160,17 @@ void native_core::elapse(const sc_core::sc_time& t) {
 }
 
 void native_core::spend(sc_core::sc_time t) {
+  undisturbed_ = sc_core::SC_ZERO_TIME;
   settle();
-  while (t > sc_core::SC_ZERO_TIME) {
-    const sc_core::sc_time before = sc_core::sc_time_stamp();
-    sc_core::wait(t, wake_event());
-    t -= std::min(t, sc_core::sc_time_stamp() - before);
-    settle();
+  do {
+    if (t > sc_core::SC_ZERO_TIME) {
+      const sc_core::sc_time before = sc_core::sc_time_stamp();
+      sc_core::wait(t, wake_event());
+      t -= std::min(t, sc_core::sc_time_stamp() - before);
+      settle();
+    }
     serve_interrupts();
-  }
-  serve_interrupts();
+  } while (t > sc_core::SC_ZERO_TIME);
 }
 
 sc_core::sc_time native_core::owed() const { return owed_ + cycle() * static_cast<double>(owed_cycles_); }
@@ -177,10 +180,6 @@ void native_core::synchronise() {
   owed_ = sc_core::SC_ZERO_TIME;
   owed_cycles_ = 0;
   spend(t);
-}
-
-void native_core::synchronise_unless_unnoticed() {
-  if (owed_cycles_ >= quantum_cycles_ || !nothing_within(owed())) synchronise();
 }
 
 void native_core::edge() {
@@ -253,8 +252,8 @@ void native_core::access(tlm::tlm_command command, std::uint32_t address, void* 
   if (length == 0) return;
   synchronise();
   const bool ok = transfer(command, address, data, length, owed_);
-  if (ok && !interrupts_->owns(address)) return synchronise_unless_unnoticed();
-  synchronise();  // it may have enabled an interrupt
+  undisturbed_ = sc_core::sc_time_to_pending_activity();
+  if (!ok || owed() >= undisturbed_ || interrupts_->owns(address)) synchronise();  // the latter may have enabled one
   if (ok) return;
   emit("core.fault", {{"kind", command == tlm::TLM_READ_COMMAND ? "read" : "write"}, field::hex("address", address)});
   reason_ = fmt::format("bus error at {:#x}: no fault handler in a native image", address);

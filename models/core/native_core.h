@@ -34,8 +34,7 @@ class native_core final : public remote_core {
   void elapse(const sc_core::sc_time& t);  // whatever comes
   void spend(sc_core::sc_time t);          // CPU time; serves interrupts meanwhile and at its end
   sc_core::sc_time owed() const;
-  void synchronise();                   // spends it
-  void synchronise_unless_unnoticed();  // likewise, unless nobody can tell whether it is spent now or with what follows
+  void synchronise();  // spends it
   void serve_interrupts();
   sc_core::sc_time exception_time();
   void access(tlm::tlm_command command, std::uint32_t address, void* data, std::uint32_t length);
@@ -58,9 +57,11 @@ class native_core final : public remote_core {
   native_image* image_ = nullptr;
 
   bool masked_ = false;            // PRIMASK, CPSR.I
-  // Not yet spent: what accesses took, and straight-line code.
+  // Not yet spent: what accesses took, and what the code behind them did. An access is paid for with what follows it, if
+  // nothing else happens in the simulation meanwhile: then nobody can tell, not even an interrupt.
   sc_core::sc_time owed_;
   std::uint64_t owed_cycles_ = 0;
+  sc_core::sc_time undisturbed_;  // from the last access on nothing happens for so long
   std::uint64_t edge_cycles_ = 1, quantum_cycles_ = 1;
   const char* stack_base_ = nullptr;
 };

@@ -376,11 +376,11 @@ int nvic::execution_priority(const masks& m) const {
 }
 
 unsigned nvic::highest_pending() const {
-  if (pending_count_ == 0) return 0;
   unsigned best = 0;
   int best_priority = THREAD_PRIORITY;
-  for (unsigned e = NMI; e < EXCEPTIONS; ++e) {
+  for (unsigned e = NMI, left = pending_count_; left != 0; ++e) {
     if (!pending_[e]) continue;
+    --left;
     if (e >= EXTERNAL && !enabled(e - EXTERNAL)) continue;
     if (const int p = priority(e); p < best_priority) {  // equal: the lowest exception number
       best = e;

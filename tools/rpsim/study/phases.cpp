@@ -45,6 +45,7 @@ phase_reader::phase_reader(const vocabulary& events) {
   const auto seek = [&](milestone what, milestone after, std::string_view text, bool latest = false) {
     auto p = pattern::parse(text, events);
     if (!p) throw std::logic_error(p.error());  // docs/events.md changed
+    glances_ |= glance(text.substr(0, text.find(' ')));
     sought_.push_back({what, after, std::move(*p), latest});
   };
   seek(asked, asked, "shell.run \"*echo stop*\"");
@@ -73,6 +74,7 @@ phase_reader::phase_reader(const vocabulary& events) {
 }
 
 void phase_reader::on_event(const event& e) {
+  if ((glances_ & glance(e.name)) == 0) return;
   for (const sought& s : sought_) {
     if (times_[s.what] && !s.latest) continue;
     // Firmware sleeps before it closes down, and after the command has returned; it parks in between.

@@ -73,7 +73,12 @@ class phase_reader {
     pattern event;
     bool latest;  // the last one until `seen` or `done`, not the first
   };
+  /// Most events are none of those sought; their names show it at a glance.
+  static std::uint64_t glance(std::string_view name) {
+    return name.empty() ? 0 : std::uint64_t{1} << (4 * name.size() + static_cast<unsigned char>(name[0])) % 64;
+  }
   std::vector<sought> sought_;
+  std::uint64_t glances_ = 0;  // of their names
   std::array<std::optional<std::int64_t>, MILESTONES> times_;
   std::int64_t ack_limit_ = 0, wfi_limit_ = 0;
 };

@@ -166,15 +166,21 @@ class study_system::reader final : public trace_sink {
   // FNV-1a over eight bytes at a time: every event passes here.
   void hash(std::uint64_t word) { digest_ = (digest_ ^ word) * 0x100000001b3u; }
   void hash(std::string_view text) {
-    hash(text.size());
-    for (; text.size() >= 8; text.remove_prefix(8)) {
-      std::uint64_t word;
-      std::memcpy(&word, text.data(), 8);
-      hash(word);
+    const auto from = [&text]<typename Word>(Word word, std::size_t at) {
+      std::memcpy(&word, text.data() + at, sizeof word);
+      return std::uint64_t{word};
+    };
+    const std::size_t size = text.size();
+    for (std::size_t at = 0; at + 8 < size; at += 8) hash(from(std::uint64_t{}, at));
+    // What is left, overlapping what was before it; the size makes it unambiguous.
+    hash(size);
+    if (size >= 8) {
+      hash(from(std::uint64_t{}, size - 8));
+    } else if (size >= 4) {
+      hash(from(std::uint32_t{}, 0) << 32 | from(std::uint32_t{}, size - 4));
+    } else if (size != 0) {
+      hash(from(std::uint8_t{}, 0) << 16 | from(std::uint8_t{}, size / 2) << 8 | from(std::uint8_t{}, size - 1));
     }
-    std::uint64_t rest = 0;
-    for (const char c : text) rest = rest << 8 | static_cast<unsigned char>(c);
-    hash(rest);
     digest_ ^= digest_ >> 29;
   }
   void hash(const event& e) {
