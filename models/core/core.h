@@ -33,10 +33,6 @@ class core : public model {
   virtual bool in_wfi() const = 0;
 };
 
-/// Whether nothing at all happens in the simulation until then. Who waits for so long, and nobody else, may as well do
-/// so later and make up for it: nobody can tell.
-inline bool nothing_within(const sc_core::sc_time& t) { return sc_core::sc_time_to_pending_activity() > t; }
-
 enum class bus_status : std::uint8_t { ok, decode_error, error };
 
 /// The bus as native software sees it: blocking, in simulated time. An access to a device synchronises first and

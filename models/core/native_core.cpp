@@ -45,8 +45,7 @@ struct native_core::firmware_calls {
       .delay =
           [](void* core, std::uint64_t cycles) {
             of(core).owed_cycles_ += cycles;
-            if (of(core).owed_cycles_ >= of(core).quantum_cycles_ || of(core).owed() >= of(core).undisturbed_)
-              of(core).synchronise();
+            if (!of(core).unnoticed()) of(core).synchronise();
           },
       .spin = [](void* core) { of(core).spin(); },
       .lockup =
@@ -78,9 +77,11 @@ native_core::native_core(sc_core::sc_module_name name, sim_context& context, con
           interrupt_kind_of(node).entry_cycles)),
       wake_latency_(context.params.number({label() + ".wake_latency", provenance::assumed, "assumed",
                                            "cycles from the end of a WFI to the next instruction"},
-                                          4)) {}
+                                          4)) {
+  payload().set_extension(&hint_);
+}
 
-native_core::~native_core() = default;
+native_core::~native_core() { payload().clear_extension(&hint_); }
 
 line_in* native_core::input(std::string_view what, unsigned index) {
   return what == "irq" ? interrupts_->input(index) : remote_core::input(what, index);
@@ -250,10 +251,17 @@ void native_core::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&
 
 void native_core::access(tlm::tlm_command command, std::uint32_t address, void* data, std::uint32_t length) {
   if (length == 0) return;
-  synchronise();
+  const bool quiet = command == quiet_command_ && address >= quiet_from_ && address - quiet_from_ < hint_.bytes &&
+                     length <= hint_.bytes - (address - quiet_from_);
+  // Not where it would be seen: bus accesses in a trace bear their time.
+  const bool ahead = quiet && unnoticed() && !context().trace.on(trace_level::bus);
+  if (!ahead) synchronise();
+  hint_.bytes = 0;
   const bool ok = transfer(command, address, data, length, owed_);
-  undisturbed_ = sc_core::sc_time_to_pending_activity();
-  if (!ok || owed() >= undisturbed_ || interrupts_->owns(address)) synchronise();  // the latter may have enabled one
+  quiet_command_ = command;
+  quiet_from_ = address;
+  if (!ahead) undisturbed_ = sc_core::sc_time_to_pending_activity();
+  if (!ok || interrupts_->owns(address) || !unnoticed()) synchronise();  // an interrupt may have been enabled
   if (ok) return;
   emit("core.fault", {{"kind", command == tlm::TLM_READ_COMMAND ? "read" : "write"}, field::hex("address", address)});
   reason_ = fmt::format("bus error at {:#x}: no fault handler in a native image", address);

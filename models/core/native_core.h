@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "models/common/quiet_access.h"
 #include "models/core/interrupts.h"
 #include "models/core/remote_core.h"
 
@@ -34,6 +35,7 @@ class native_core final : public remote_core {
   void elapse(const sc_core::sc_time& t);  // whatever comes
   void spend(sc_core::sc_time t);          // CPU time; serves interrupts meanwhile and at its end
   sc_core::sc_time owed() const;
+  bool unnoticed() const { return owed_cycles_ < quantum_cycles_ && owed() < undisturbed_; }  // that it is not yet spent
   void synchronise();  // spends it
   void serve_interrupts();
   sc_core::sc_time exception_time();
@@ -62,6 +64,10 @@ class native_core final : public remote_core {
   sc_core::sc_time owed_;
   std::uint64_t owed_cycles_ = 0;
   sc_core::sc_time undisturbed_;  // from the last access on nothing happens for so long
+  // What the last access's target said of those that come next: they may be made before their time has come.
+  quiet_access hint_;
+  tlm::tlm_command quiet_command_ = tlm::TLM_IGNORE_COMMAND;
+  std::uint32_t quiet_from_ = 0;
   std::uint64_t edge_cycles_ = 1, quantum_cycles_ = 1;
   const char* stack_base_ = nullptr;
 };

@@ -156,12 +156,13 @@ std::size_t native_host_core::write_quietly(std::uint64_t address, std::span<con
 std::size_t native_host_core::access_quietly(tlm::tlm_command command, std::uint64_t address, std::uint32_t* data,
                                              std::size_t count) {
   spend(sc_core::SC_ZERO_TIME);
+  if (context().trace.on(trace_level::bus)) count = 1;  // accesses in a trace bear their time
   sc_core::sc_time delay;
   std::size_t done = 0;
   bool ok = true;
   do {
     ok = transact(command, address + 4 * done, reinterpret_cast<std::byte*>(data + done), 4, delay) == bus_status::ok;
-  } while (ok && ++done < count && nothing_within(delay));
+  } while (ok && ++done < count && delay < sc_core::sc_time_to_pending_activity());
   spend(delay);
   return ok ? done : 0;
 }

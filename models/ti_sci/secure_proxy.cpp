@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "models/common/quiet_access.h"
 #include "models/core/lines.h"
 
 namespace rpsim {
@@ -78,6 +79,11 @@ class secure_proxy::window final : public target_port::handler {
     }
     if (!there) return fail(p, tlm::TLM_ADDRESS_ERROR_RESPONSE, t == nullptr ? "no such thread" : "no register here");
     p.set_response_status(tlm::TLM_OK_RESPONSE);
+    if (auto* quiet = p.get_extension<quiet_access>()) {
+      const bool words = kind_ == window_kind::target_data && p.is_read() == t->inbound;
+      quiet->bytes = words ? DATA_LAST - std::min(DATA_LAST, offset + within)
+                           : (kind_ == window_kind::rt && offset == STATUS && p.is_read() ? bytes : 0);
+    }
   }
 
   unsigned transport_debug(tlm::tlm_generic_payload& p) override {
