@@ -153,8 +153,9 @@ void secure_proxy::add_threads() {
     t->messages = t->credits = n.required_u32("rpsim,messages");
     if (t->messages == 0) n.fail("rpsim,messages", "a thread needs room for a message");
     by_number_[t->number] = t.get();
-    threads_.emplace(t->number, std::move(t));
+    threads_.push_back(std::move(t));
   }
+  std::ranges::sort(threads_, {}, &thread::number);
   for (const dt::node& n : node().children()) {
     thread& t = *by_number_[n.required_u32("rpsim,thread")];
     if (t.inbound) continue;
@@ -277,7 +278,7 @@ void secure_proxy::launch(thread& t, const ti_sci::message& m, const sc_time& de
 void secure_proxy::deliver() {
   const sc_time now = sc_core::sc_time_stamp();
   std::optional<sc_time> next;
-  for (auto& [number, t] : threads_) {
+  for (const auto& t : threads_) {
     while (!t->under_way.empty()) {
       const thread::travelling& first = t->under_way.front();
       if (first.arrives > now) {
@@ -307,11 +308,11 @@ void secure_proxy::pop(thread& t, const sc_time& delay) {
 }
 
 void secure_proxy::drive_lines() {
-  for (auto& [number, t] : threads_) {
+  for (const auto& t : threads_) {
     if (t->irq == nullptr || t->interrupting() == t->raised) continue;
     t->raised = !t->raised;
     t->irq->write(t->raised);
-    events().emit(trace_level::detail, label(), t->raised ? "irq.raised" : "irq.lowered", {{"line", number}});
+    events().emit(trace_level::detail, label(), t->raised ? "irq.raised" : "irq.lowered", {{"line", t->number}});
   }
 }
 

@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -66,7 +65,7 @@ class secure_proxy final : public model {
   void drive_lines();
 
   param& latency_;
-  std::map<unsigned, std::unique_ptr<thread>> threads_;
+  std::vector<std::unique_ptr<thread>> threads_;  // by number
   std::vector<thread*> by_number_;  // nullptr: not configured
   std::vector<std::unique_ptr<window>> windows_;
   sc_core::sc_event delivery_, lines_;

@@ -385,6 +385,24 @@ TEST_F(locks, a_bus_error_is_an_oops) {
   EXPECT_THAT(events.values("host.oops", "text")[0], testing::HasSubstr("0xdead0004"));
 }
 
+TEST_F(locks, registers_are_copied_word_by_word_and_a_bus_error_on_the_way_is_an_oops) {
+  make();
+  recorder events(context);
+  std::array<std::uint32_t, 3> words{};
+  bool survived = false;
+  kernel->spawn("t", [&] {
+    kernel->iowrite32_copy(0x1000, std::array<std::uint32_t, 3>{1, 2, 3});
+    kernel->ioread32_copy(words, 0x1000);
+    kernel->ioread32_copy(words, fake_core::BROKEN - 4);
+    survived = true;
+  });
+  run_for(1);
+  EXPECT_THAT(words, ElementsAre(0u, 2u, 3u)) << "the first of the last copy";
+  EXPECT_EQ(core->registers[0x1008], 3u);
+  EXPECT_FALSE(survived);
+  EXPECT_THAT(events.values("host.oops", "text"), ElementsAre(testing::HasSubstr("read of 4 bytes at 0xdead0000")));
+}
+
 TEST_F(locks, a_spinning_thread_keeps_its_cpu) {
   make(2);
   os::spinlock lock(*kernel);

@@ -53,6 +53,8 @@ class tiny_bus final : public sc_core::sc_module, private target_port::handler {
   std::vector<output> outputs;
   std::array<std::uint32_t, OUT_WORDS> inputs{};  // what reading OUT gives
   unsigned accesses = 0;
+  std::vector<sc_core::sc_time> memory_times;  // when it was accessed
+  bool memory_is_quiet = false;
 
  private:
   void transport(tlm::tlm_generic_payload& p, sc_core::sc_time& delay) override {
@@ -64,6 +66,9 @@ class tiny_bus final : public sc_core::sc_module, private target_port::handler {
     if (address < MEMORY_BYTES && length <= MEMORY_BYTES - address) {
       if (p.is_read()) std::memcpy(p.get_data_ptr(), &memory_[address], length);
       if (p.is_write()) std::memcpy(&memory_[address], p.get_data_ptr(), length);
+      memory_times.push_back(now());
+      if (auto* quiet = p.get_extension<quiet_access>(); quiet != nullptr && memory_is_quiet)
+        quiet->bytes = MEMORY_BYTES - static_cast<std::uint32_t>(address);
     } else if (address >= OUT && address + length <= OUT + 4 * OUT_WORDS && length == 4 && address % 4 == 0) {
       const unsigned index = static_cast<unsigned>(address - OUT) / 4;
       if (p.is_read()) std::memcpy(p.get_data_ptr(), &inputs[index], 4);

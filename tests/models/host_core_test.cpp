@@ -85,6 +85,30 @@ TEST_F(host, a_device_access_takes_the_targets_latency_and_its_own) {
   });
 }
 
+TEST_F(host, quiet_registers_cost_what_each_costs_and_stop_short_of_what_else_happens) {
+  simulate([&] {
+    std::array<std::uint32_t, 4> words{};
+    EXPECT_EQ(bus().read_quietly(0x10000, words), 4u);
+    EXPECT_EQ(now(), 4 * ns(450));
+    EXPECT_THAT(system.seen, ElementsAre(ns(0), ns(0), ns(0), ns(0))) << "ahead of their time";
+    sc_core::sc_event other;
+    other.notify(ns(300));
+    EXPECT_EQ(bus().write_quietly(0x10000, words), 2u);
+    EXPECT_EQ(now(), 4 * ns(450) + 2 * ns(250));
+    system.refuse = true;
+    EXPECT_EQ(bus().write_quietly(0x10000, words), 0u);
+  });
+}
+
+TEST_F(host, quiet_registers_are_accessed_one_by_one_where_a_trace_shows_them) {
+  test::recorder all(context, trace_level::bus);
+  simulate([&] {
+    std::array<std::uint32_t, 2> words{};
+    EXPECT_EQ(bus().read_quietly(0x10000, words), 1u);
+    EXPECT_EQ(now(), ns(450));
+  });
+}
+
 TEST_F(host, latencies_are_parameters) {
   ASSERT_TRUE(context.params.set("host.mmio_read", "1us"));
   simulate([&] {

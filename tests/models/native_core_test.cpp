@@ -130,6 +130,36 @@ TEST_F(native, the_same_run_twice_gives_the_same_accesses_at_the_same_times) {
   EXPECT_EQ(a.bus.outputs, b.bus.outputs);
 }
 
+// A core on its own does in one wait what it does in several where something else goes on, and makes quiet accesses
+// ahead of their time: nobody can tell.
+TEST_F(native, does_the_same_at_the_same_times_alone_and_in_company) {
+  core_bench alone(context, node, "alone", "every_wait"), accompanied(context, node, "accompanied", "every_wait");
+  const auto run = [](core_bench& b) {
+    const sc_core::sc_time start = now();
+    b.bus.memory_is_quiet = true;
+    b.release();
+    sc_start(us(500));
+    b.hold();
+    sc_start(us(1));
+    for (auto& o : b.bus.outputs) o.time -= start;
+    for (auto& t : b.bus.memory_times) t -= start;
+  };
+  run(alone);
+  sc_core::sc_spawn([] {
+    for (;;) sc_core::wait(ns(1));
+  });
+  run(accompanied);
+  EXPECT_GT(alone.bus.outputs.size(), 5u);
+  EXPECT_EQ(alone.bus.outputs, accompanied.bus.outputs);
+  ASSERT_EQ(alone.bus.memory_times.size(), accompanied.bus.memory_times.size());
+  unsigned ahead = 0;
+  for (std::size_t i = 0; i < alone.bus.memory_times.size(); ++i) {
+    EXPECT_LE(alone.bus.memory_times[i], accompanied.bus.memory_times[i]);
+    ahead += alone.bus.memory_times[i] < accompanied.bus.memory_times[i] ? 1 : 0;
+  }
+  EXPECT_GT(ahead, 20u);
+}
+
 TEST_F(native, a_pending_interrupt_ends_wfi_although_primask_is_set_and_is_taken_at_the_unmasking) {
   core_bench m4f(context, node, "m4f", "wfi_masked");
   sc_core::sc_signal<bool> line("line");

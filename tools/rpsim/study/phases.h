@@ -75,7 +75,7 @@ class phase_reader {
   };
   /// Most events are none of those sought; their names show it at a glance.
   static std::uint64_t glance(std::string_view name) {
-    return name.empty() ? 0 : std::uint64_t{1} << (4 * name.size() + static_cast<unsigned char>(name[0])) % 64;
+    return name.empty() ? 0 : std::uint64_t{1} << (7 * name.size() + static_cast<unsigned char>(name[0])) % 64;
   }
   std::vector<sought> sought_;
   std::uint64_t glances_ = 0;  // of their names
