@@ -45,8 +45,9 @@ class bus_port {
   virtual bus_status write(std::uint64_t address, std::span<const std::byte> data) = 0;
   /// Writes `length` bytes of `value`.
   virtual bus_status fill(std::uint64_t address, std::byte value, std::uint64_t length) = 0;
-  /// Registers of 32 bits, one after the other, by which nobody else can tell when they are accessed: as many of them as
-  /// nothing happens in between, so that the caller may look what did before it goes on. @return how many; 0: bus error.
+  /// Registers of 32 bits, one after the other, by which nobody else can tell when they are accessed: as many of them
+  /// as nothing happens in between, so that the caller may look what did before it goes on. @return how many; 0: bus
+  /// error.
   virtual std::size_t read_quietly(std::uint64_t address, std::span<std::uint32_t> registers) {
     return read(address, std::as_writable_bytes(registers.first(1))) == bus_status::ok ? 1 : 0;
   }

@@ -35,7 +35,9 @@ class native_core final : public remote_core {
   void elapse(const sc_core::sc_time& t);  // whatever comes
   void spend(sc_core::sc_time t);          // CPU time; serves interrupts meanwhile and at its end
   sc_core::sc_time owed() const;
-  bool unnoticed() const { return owed_cycles_ < quantum_cycles_ && owed() < undisturbed_; }  // that it is not yet spent
+  bool unnoticed() const {
+    return owed_cycles_ < quantum_cycles_ && owed() < undisturbed_;
+  }                    // that it is not yet spent
   void synchronise();  // spends it
   void serve_interrupts();
   sc_core::sc_time exception_time();
@@ -58,9 +60,9 @@ class native_core final : public remote_core {
   std::map<std::string, std::unique_ptr<native_image>> images_;
   native_image* image_ = nullptr;
 
-  bool masked_ = false;            // PRIMASK, CPSR.I
-  // Not yet spent: what accesses took, and what the code behind them did. An access is paid for with what follows it, if
-  // nothing else happens in the simulation meanwhile: then nobody can tell, not even an interrupt.
+  bool masked_ = false;  // PRIMASK, CPSR.I
+  // Not yet spent: what accesses took, and what the code behind them did. An access is paid for with what follows it,
+  // if nothing else happens in the simulation meanwhile: then nobody can tell, not even an interrupt.
   sc_core::sc_time owed_;
   std::uint64_t owed_cycles_ = 0;
   sc_core::sc_time undisturbed_;  // from the last access on nothing happens for so long

@@ -66,7 +66,7 @@ class secure_proxy final : public model {
 
   param& latency_;
   std::vector<std::unique_ptr<thread>> threads_;  // by number
-  std::vector<thread*> by_number_;  // nullptr: not configured
+  std::vector<thread*> by_number_;                // nullptr: not configured
   std::vector<std::unique_ptr<window>> windows_;
   sc_core::sc_event delivery_, lines_;
 };
