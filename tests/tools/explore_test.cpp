@@ -94,12 +94,14 @@ TEST_F(explore_program, every_story_but_the_good_ones_has_a_file_that_replays_it
 }
 
 TEST_F(explore_program, a_directory_that_is_used_again_has_the_new_files_only) {
-  std::ofstream(path("mine.yaml")) << "scenario: mine\n";
+  std::ofstream(path("mine-1.yaml")) << "# rpsim run shows it\nscenario: mine\n";
   ASSERT_EQ(rpsim({"explore", stop_, "--kinds", "silence", "-o", path(".")}).status, 0);
   ASSERT_TRUE(fs::exists(path("oops-1.yaml")));
+  fs::copy_file(path("oops-1.yaml"), path("kept.yaml"));
   ASSERT_EQ(rpsim({"explore", stop_, "--kinds", "duplicate", "-o", path(".")}).status, 0);
   EXPECT_FALSE(fs::exists(path("oops-1.yaml")));
-  EXPECT_TRUE(fs::exists(path("mine.yaml")));
+  EXPECT_TRUE(fs::exists(path("mine-1.yaml")));
+  EXPECT_TRUE(fs::exists(path("kept.yaml")));
 }
 
 TEST_F(explore_program, what_is_not_given_back_is_counted) {

@@ -237,15 +237,18 @@ void result::gather() {
   });
 }
 
-/// Files of an exploration that was here before would look like this one's.
+/// Files of an exploration that was here before would look like this one's. One that somebody has renamed is theirs.
 void remove_reproducers(const fs::path& directory, const fs::path& explored) {
   std::vector<fs::path> old;
   std::error_code gone;
   for (const auto& entry : fs::directory_iterator(directory, gone)) {
+    const std::string name = entry.path().stem();
+    const std::size_t last = name.find_last_not_of("0123456789");
+    const bool numbered = last != std::string::npos && name[last] == '-' && last + 1 < name.size();
     std::string first;
     std::ifstream file(entry.path());
-    if (entry.path().extension() == ".yaml" && std::getline(file, first) && first.starts_with(REPRODUCER) &&
-        !fs::equivalent(entry.path(), explored, gone))
+    if (numbered && entry.path().extension() == ".yaml" && std::getline(file, first) && first.starts_with(REPRODUCER) &&
+        first.ends_with(REPRODUCER_END) && !fs::equivalent(entry.path(), explored, gone))
       old.push_back(entry.path());
   }
   for (const fs::path& p : old) fs::remove(p, gone);

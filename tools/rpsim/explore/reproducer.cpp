@@ -191,8 +191,8 @@ std::string reproducer(const std::string& original, const probe_options& o, cons
   YAML::Emitter out;
   out << root;
   const auto open = std::ranges::find(f.lines, "", &typed_line::result);
-  std::string head = fmt::format("{}--seed {}{} THIS\n", REPRODUCER, o.run.seed,
-                                 o.schedule != 0 ? fmt::format(" --schedule {}", o.schedule) : "");
+  std::string head = fmt::format("{}{}{}{}\n", REPRODUCER, o.run.seed,
+                                 o.schedule != 0 ? fmt::format(" --schedule {}", o.schedule) : "", REPRODUCER_END);
   if (open != f.lines.end()) head += fmt::format("# fails: `{}` never returns, and that is the finding\n", open->line);
   return head + out.c_str() + "\n";
 }

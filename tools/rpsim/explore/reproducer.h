@@ -10,8 +10,8 @@
 
 namespace rpsim::tool {
 
-/// How its first line begins.
-constexpr std::string_view REPRODUCER = "# rpsim run ";
+/// How its first line begins and ends.
+constexpr std::string_view REPRODUCER = "# rpsim run --seed ", REPRODUCER_END = " THIS";
 
 /// The text of the file. `original` is the scenario's file; its steps up to the one that went wrong are kept, then
 /// comes what was tried afterwards.
